@@ -1,0 +1,12 @@
+"""The project as an app: it holds the commands and the wiring that know every other app."""
+
+from django.apps import AppConfig
+
+
+class NoteVaultConfig(AppConfig):
+    name = "notevault"
+
+    def ready(self) -> None:
+        from notevault import staff
+
+        staff.connect(self)

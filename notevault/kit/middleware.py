@@ -1,0 +1,54 @@
+"""Limits that stand before the parse, and the last net under views that are not DRF's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+
+from notevault.kit.http import database_unavailable, problem
+
+
+class BodyLimitMiddleware:
+    """Refuses a body by its stated length, before a byte of it is read.
+
+    A body without a length (chunked) is refused too: it cannot be bounded beforehand.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.refusal(request) or self.get_response(request)
+
+    def refusal(self, request: HttpRequest) -> HttpResponse | None:
+        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+            return problem("length_required", "Send a Content-Length header.")
+        limit = self.limit_for(request)
+        if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
+            return problem("payload_too_large", f"The limit here is {limit} bytes.")
+        return None
+
+    def limit_for(self, request: HttpRequest) -> int:
+        is_upload = request.content_type == "multipart/form-data"
+        return settings.UPLOAD_BODY_LIMIT if is_upload else settings.BODY_LIMIT
+
+
+class DatabaseOutageMiddleware:
+    """Turns a database that is away into a 503, also for pages outside the API."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if isinstance(error, (OperationalError, InterfaceError)):
+            return database_unavailable(error)
+        if isinstance(error, SuspiciousOperation):
+            return problem("bad_request")
+        return None

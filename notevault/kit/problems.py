@@ -1,0 +1,66 @@
+"""The catalogue of error codes: what each means and which HTTP status it has.
+
+Codes are part of the API's contract: they are added, never renamed. The page at
+`/api/errors/` is made from this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """`retryable`: the same call, unchanged, may succeed later."""
+
+    status: int
+    title: str
+    retryable: bool = False
+
+
+CATALOGUE: dict[str, Problem] = {
+    # Any endpoint
+    "bad_request": Problem(400, "The request could not be read"),
+    "validation_failed": Problem(400, "Some fields are not valid"),
+    "invalid_cursor": Problem(400, "The cursor does not belong to this list"),
+    "not_authenticated": Problem(401, "Sign in first"),
+    "token_invalid": Problem(401, "The token is not valid"),
+    "permission_denied": Problem(403, "You may not do this"),
+    "not_found": Problem(404, "There is nothing here"),
+    "method_not_allowed": Problem(405, "This method is not supported here"),
+    "length_required": Problem(411, "State the length of the body"),
+    "payload_too_large": Problem(413, "The body is too large"),
+    "unsupported_media_type": Problem(415, "This content type is not supported here"),
+    "rate_limited": Problem(429, "Too many requests", retryable=True),
+    "internal_error": Problem(500, "Something went wrong on our side", retryable=True),
+    "service_unavailable": Problem(503, "The service is busy", retryable=True),
+    # Accounts
+    "email_taken": Problem(409, "This e-mail address has an account"),
+    "password_too_weak": Problem(400, "Choose a stronger password"),
+    "invalid_credentials": Problem(401, "E-mail address or password is wrong"),
+    "account_locked": Problem(429, "Too many failed sign-ins", retryable=True),
+    "session_ended": Problem(401, "Sign in again"),
+    "not_a_seller": Problem(403, "Only sellers may do this"),
+    # Notes
+    "pdf_rejected": Problem(422, "The file was not accepted"),
+    "note_not_editable": Problem(409, "The note cannot be changed now"),
+    "note_move_refused": Problem(409, "The note cannot move to that state"),
+    "note_has_no_file": Problem(409, "The note has no file"),
+    "note_already_owned": Problem(409, "You own this note"),
+    "download_limit_reached": Problem(409, "No downloads are left"),
+    "storage_unavailable": Problem(503, "The file store does not answer", retryable=True),
+    "link_expired": Problem(404, "The link is no longer valid"),
+    # Orders and payments
+    "note_not_for_sale": Problem(409, "The note is not for sale"),
+    "own_note": Problem(409, "You cannot buy your own note"),
+    "note_in_open_order": Problem(409, "The note is in an order that waits for payment"),
+    "order_not_cancellable": Problem(409, "The order cannot be cancelled"),
+    "checkout_in_progress": Problem(503, "The order is being prepared", retryable=True),
+    "gateway_unavailable": Problem(503, "The payment gateway does not answer", retryable=True),
+    "gateway_outcome_unknown": Problem(503, "The gateway's answer was lost", retryable=True),
+    "gateway_declined": Problem(402, "The payment was declined"),
+    "gateway_rejected": Problem(502, "The payment gateway refused our request"),
+    "signature_invalid": Problem(400, "The signature does not match"),
+    "payment_mismatch": Problem(409, "The payment does not belong to this order"),
+    "webhook_refused": Problem(400, "The webhook was not accepted"),
+}

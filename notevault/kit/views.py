@@ -1,0 +1,49 @@
+"""The base of every API view."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.views import APIView as DRFView
+
+from notevault.kit.problems import CATALOGUE
+
+S = TypeVar("S", bound=serializers.Serializer[Any])
+
+
+class APIView(DRFView):
+    """Views translate: validated input in, one domain call, a response out."""
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Tell the caller how much of the rate limit is left."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        rate = getattr(request._request, "rate_limit", None)
+        if rate:
+            for name, value in zip(("Limit", "Remaining", "Reset"), rate, strict=True):
+                response[f"RateLimit-{name}"] = str(value)
+        return response
+
+    def body(self, serializer: type[S]) -> dict[str, Any]:
+        return _validated(serializer, self.request.data)
+
+    def query(self, serializer: type[S]) -> dict[str, Any]:
+        return _validated(serializer, self.request.query_params)
+
+
+def _validated(serializer: type[S], data: Any) -> dict[str, Any]:
+    checked = serializer(data=data)
+    checked.is_valid(raise_exception=True)
+    values: dict[str, Any] = checked.validated_data
+    return values
+
+
+def error_catalogue(request: HttpRequest) -> Any:
+    """Every error code of the API on one page; problem `type` links point here."""
+    rows = sorted(CATALOGUE.items(), key=lambda row: (row[1].status, row[0]))
+    return render(request, "kit/errors.html", {"problems": rows})

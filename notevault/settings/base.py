@@ -1,0 +1,251 @@
+"""Settings that hold everywhere. Each variable is read once, grouped by topic.
+
+`.env.example` lists every variable; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONE, SELF
+
+from notevault.kit import logging as kit_logging
+from notevault.settings import database, duration
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+env = environ.Env()
+if os.environ.get("DJANGO_READ_DOT_ENV", "true") == "true":
+    env.read_env(BASE_DIR / ".env")
+
+# Process
+DEBUG = env.bool("DEBUG", default=False)
+PORT = env.int("PORT", default=5001)
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data")))
+FRONTEND_URL = env.str("FRONTEND_URL", default="http://localhost:3000").rstrip("/")
+PUBLIC_API_URL = env.str("PUBLIC_API_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
+ALLOWED_HOSTS = env.list(
+    "ALLOWED_HOSTS",
+    default=[
+        host for site in (FRONTEND_URL, PUBLIC_API_URL) if (host := urlsplit(site).hostname or "")
+    ],
+)
+ROOT_URLCONF = "notevault.urls"
+WSGI_APPLICATION = "notevault.wsgi.application"
+
+# Secrets. Development values are refused by production.py.
+DEVELOPMENT_SECRET = "development-only-secret-of-notevault"
+JWT_SECRET = env.str("JWT_SECRET", default=DEVELOPMENT_SECRET)
+JWT_SECRET_PREVIOUS = env.str("JWT_SECRET_PREVIOUS", default="")
+# An operator's existing .env has no key for Django: one is derived from the JWT secret.
+SECRET_KEY = env.str(
+    "SECRET_KEY",
+    default=hashlib.sha256(f"django:{JWT_SECRET}".encode()).hexdigest(),
+)
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
+# Logs. Before the apps: importing them may log.
+LOG_LEVEL = env.str("LOG_LEVEL", default="info").upper()
+LOG_JSON = env.bool("LOG_JSON", default=True)
+LOGGING = kit_logging.configure(level=LOG_LEVEL, as_json=LOG_JSON)
+
+# Apps, in the order of the import arrow read backwards.
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "corsheaders",
+    "csp",
+    "health_check",
+    "procrastinate.contrib.django",
+    "ops",
+    "alerts",
+    "notevault.accounts",
+    "notes",
+    "payments",
+    "notevault",
+]
+MIDDLEWARE = [
+    "notevault.kit.correlation.CorrelationMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "notevault.kit.middleware.BodyLimitMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "notevault.kit.middleware.DatabaseOutageMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "notevault" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# Database. Threads of one web process; its pool never needs more connections.
+WEB_WORKERS = env.int("WEB_WORKERS", default=2)
+WEB_THREADS = env.int("WEB_THREADS", default=8)
+DATABASE_URL = env.str("DATABASE_URL", default="")
+DATABASES = {
+    "default": database.from_url(DATABASE_URL, pool_size=WEB_THREADS)
+    if DATABASE_URL
+    else database.embedded_server(DATA_DIR, debug=DEBUG, pool_size=WEB_THREADS)
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Caches. `default` is shared by all processes, `local` belongs to one.
+CACHES = {
+    "default": env.cache_url("CACHE_URL")
+    if env.str("CACHE_URL", default="")
+    else {"BACKEND": "ops.cache.CountingDatabaseCache", "LOCATION": "ops_cache"},
+    "local": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "local"},
+}
+
+# Accounts
+AUTH_USER_MODEL = "accounts.User"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
+SESSION_LIFETIME = duration.parse(env.str("JWT_EXPIRES_IN", default="7d"))
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": ACCESS_TOKEN_LIFETIME,
+    "REFRESH_TOKEN_LIFETIME": SESSION_LIFETIME,
+    "USER_ID_CLAIM": "sub",
+    "SIGNING_KEY": JWT_SECRET,
+    "ALGORITHM": "HS256",
+}
+# Addresses in X-Forwarded-For that our own proxies add; 0 trusts none of it.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+
+# HTTP
+BODY_LIMIT = 1024 * 1024
+UPLOAD_BODY_LIMIT = 21 * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT
+DATA_UPLOAD_MAX_NUMBER_FILES = 1
+# Always a file on disk: the PDF check runs in another process.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+CORS_ALLOWED_ORIGINS = [FRONTEND_URL]
+CORS_EXPOSE_HEADERS = ["X-Request-ID", "Retry-After", "Idempotent-Replayed"]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_API_URL]
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+CONTENT_SECURITY_POLICY = {
+    # The admin theme styles inline and runs Alpine expressions; the API docs do too.
+    "EXCLUDE_URL_PREFIXES": ["/admin/", "/api/docs/"],
+    "DIRECTIVES": {"default-src": [NONE], "style-src": [SELF], "frame-ancestors": [NONE]},
+}
+THROTTLE_RATES = {
+    "default": env.str("THROTTLE_DEFAULT", default="600/min"),
+    "sign_in": env.str("THROTTLE_SIGN_IN", default="20/min"),
+    "register": env.str("THROTTLE_REGISTER", default="20/h"),
+    "order": env.str("THROTTLE_ORDER", default="30/min"),
+    "verify": env.str("THROTTLE_VERIFY", default="60/min"),
+    "upload": env.str("THROTTLE_UPLOAD", default="60/h"),
+}
+REST_FRAMEWORK = {
+    # Times stay datetimes until orjson writes them, in UTC with offset.
+    "DATETIME_FORMAT": None,
+    "DEFAULT_AUTHENTICATION_CLASSES": ["notevault.accounts.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["notevault.kit.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["notevault.kit.renderers.JSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "notevault.kit.renderers.JSONNegotiation",
+    "DEFAULT_THROTTLE_CLASSES": ["notevault.kit.throttling.Throttle"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "notevault.kit.http.exception_handler",
+    "NUM_PROXIES": TRUSTED_PROXIES,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "NoteVault API",
+    "VERSION": "1.0.0",
+    "DESCRIPTION": (
+        "Buy and sell study notes. Errors are `application/problem+json` (RFC 9457); "
+        "their codes are listed at `/api/errors/`. Money is in integer paise."
+    ),
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "notevault.kit.openapi.add_problem_responses",
+    ],
+}
+
+# Files
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+MEDIA_ROOT = DATA_DIR / "files"
+CLOUDINARY_CLOUD_NAME = env.str("CLOUDINARY_CLOUD_NAME", default="")
+CLOUDINARY_API_KEY = env.str("CLOUDINARY_API_KEY", default="")
+CLOUDINARY_API_SECRET = env.str("CLOUDINARY_API_SECRET", default="")
+CLOUDINARY_UPLOAD_PREFIX = env.str("CLOUDINARY_UPLOAD_PREFIX", default="https://api.cloudinary.com")
+NOTE_STORAGE = (
+    "notes.storage.cloudinary.CloudinaryNoteStorage"
+    if CLOUDINARY_CLOUD_NAME and CLOUDINARY_API_KEY and CLOUDINARY_API_SECRET
+    else "notes.storage.local.LocalNoteStorage"
+)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "notes": {"BACKEND": NOTE_STORAGE},
+}
+
+# Razorpay. Without a base URL the SDK talks to api.razorpay.com.
+RAZORPAY_KEY_ID = env.str("RAZORPAY_KEY_ID", default="rzp_test_sandbox")
+RAZORPAY_KEY_SECRET = env.str("RAZORPAY_KEY_SECRET", default="sandbox-key-secret")
+RAZORPAY_WEBHOOK_SECRET = env.str("RAZORPAY_WEBHOOK_SECRET", default="sandbox-webhook-secret")
+RAZORPAY_WEBHOOK_SECRET_PREVIOUS = env.str("RAZORPAY_WEBHOOK_SECRET_PREVIOUS", default="")
+RAZORPAY_BASE_URL = env.str("RAZORPAY_BASE_URL", default="https://api.razorpay.com")
+PAYMENT_GATEWAY = "payments.gateways.razorpay.RazorpayGateway"
+
+# Alerts
+SECURITY_WEBHOOK_URL = env.str("SECURITY_WEBHOOK_URL", default="")
+
+# Jobs
+PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
+WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
+
+# Language and time
+LANGUAGE_CODE = "en-in"
+TIME_ZONE = "Asia/Kolkata"
+USE_TZ = True
+USE_I18N = False

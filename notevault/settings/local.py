@@ -1,0 +1,16 @@
+"""A developer's machine: nothing to set, nothing to install beside the requirements."""
+
+import os
+
+os.environ.setdefault("DEBUG", "true")
+os.environ.setdefault("LOG_JSON", "false")
+os.environ.setdefault("RAZORPAY_BASE_URL", "http://127.0.0.1:5002")
+
+from notevault.settings.base import *  # noqa: F403
+from notevault.settings.base import STORAGES
+
+ALLOWED_HOSTS = ["*"]
+# No collectstatic while developing.
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+WHITENOISE_USE_FINDERS = True
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"

@@ -1,0 +1,17 @@
+"""The test suite: local settings without a developer's .env, and cheap passwords."""
+
+import os
+
+os.environ.setdefault("DEBUG", "true")
+os.environ["RAZORPAY_BASE_URL"] = "http://127.0.0.1:1"  # tests point it at their own sandbox
+os.environ["LOG_LEVEL"] = "warning"
+os.environ["DJANGO_READ_DOT_ENV"] = "false"
+
+from notevault.settings.base import *  # noqa: F403
+from notevault.settings.base import STORAGES, THROTTLE_RATES
+
+ALLOWED_HOSTS = ["*"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+THROTTLE_RATES = dict.fromkeys(THROTTLE_RATES, "100000/min")
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

@@ -1,0 +1,50 @@
+"""The staff groups and what each may do, written down once and applied after `migrate`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q
+from django.db.models.signals import post_migrate
+
+VIEW_SALES = (
+    "payments.view_order",
+    "payments.view_orderitem",
+    "payments.view_payment",
+    "payments.view_refund",
+    "payments.view_webhookevent",
+)
+VIEW_NOTES = ("notes.view_note", "notes.view_category", "notes.view_noteaccess")
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Support": (*VIEW_SALES, *VIEW_NOTES, "accounts.view_user"),
+    "Finance": (*VIEW_SALES, "alerts.view_alert"),
+    "Moderator": (
+        *VIEW_NOTES,
+        "notes.moderate_note",
+        "notes.add_category",
+        "notes.change_category",
+    ),
+    "Auditor": (*VIEW_SALES, *VIEW_NOTES, "accounts.view_user", "alerts.view_alert"),
+}
+
+
+def connect(config: AppConfig) -> None:
+    # A receiver, because permissions exist only after `migrate` has run for every app;
+    # this app is the last of them.
+    post_migrate.connect(apply_groups, sender=config)
+
+
+def apply_groups(*, using: str = "default", **_: Any) -> None:
+    for name, labels in GROUPS.items():
+        group, _created = Group.objects.using(using).get_or_create(name=name)
+        group.permissions.set(_permissions(labels, using))
+
+
+def _permissions(labels: tuple[str, ...], using: str) -> list[Permission]:
+    wanted = Q()
+    for label in labels:
+        app, _, codename = label.partition(".")
+        wanted |= Q(content_type__app_label=app, codename=codename)
+    return list(Permission.objects.using(using).filter(wanted))
