@@ -1,0 +1,47 @@
+"""Raise an alert: a row and a job in the caller's transaction, never a network call."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import F
+
+from alerts.models import Alert
+from notevault.kit.correlation import current_request_id
+from ops import jobs
+
+STORM_WINDOW = timedelta(minutes=5)
+
+
+def raise_alert(
+    *,
+    kind: str,
+    severity: str,
+    message: str,
+    dedupe_key: str,
+    now: datetime,
+    metadata: dict[str, Any] | None = None,
+) -> Alert | None:
+    """Record the alert and defer its delivery.
+
+    A step. Within five minutes of an alert with the same dedupe key nothing new is
+    delivered: that alert's count goes up and None is returned.
+    """
+    recent = Alert.objects.filter(dedupe_key=dedupe_key, raised_at__gt=now - STORM_WINDOW)
+    latest = recent.order_by("-raised_at").values_list("pk", flat=True).first()
+    if latest:
+        Alert.objects.filter(pk=latest).update(count=F("count") + 1, last_raised_at=now)
+        return None
+    alert = Alert.objects.create(
+        kind=kind,
+        severity=severity,
+        message=message,
+        metadata=metadata or {},
+        dedupe_key=dedupe_key,
+        request_id=current_request_id(),
+        raised_at=now,
+        last_raised_at=now,
+    )
+    jobs.defer("alerts.tasks.deliver_alert", alert_id=str(alert.pk))
+    return alert

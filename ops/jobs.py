@@ -1,0 +1,147 @@
+"""The one door through which every background task is declared and deferred.
+
+    @job(queue="payments", retries=Retries(attempts=8))
+    def handle_event(*, event_id: str) -> None: ...
+
+    jobs.defer("payments.tasks.handle_event", event_id=...)   # where it is needed
+
+A job is a row written on Django's own connection, so it exists if and only if the
+transaction around it commits. It carries the request id of whoever deferred it. Jobs run
+at least once: a task must be safe to repeat.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import transaction
+from procrastinate import exceptions
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.jobs import Job
+from procrastinate.manager import JobManager
+from procrastinate.retry import BaseRetryStrategy, RetryDecision
+from procrastinate.tasks import configure_task
+
+from notevault.kit.correlation import current_request_id, new_request_id
+
+log = structlog.get_logger("notevault.jobs")
+
+# Long after whatever deferred the job has finished or died.
+LATER = timedelta(hours=1)
+
+# In a worker, procrastinate's own manager writes on another connection, outside the
+# transaction of the task that defers; this one never does.
+_manager = JobManager(DjangoConnector())
+
+
+class RetryLater(Exception):
+    """Raised by a task that is not at fault but cannot finish yet."""
+
+
+@dataclass(frozen=True)
+class Retries(BaseRetryStrategy):
+    """Full-jitter exponential backoff: up to `first_s`, 2·`first_s`, … at most `longest_s`."""
+
+    attempts: int = 8
+    first_s: float = 1.0
+    longest_s: float = 900.0
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if job.attempts + 1 >= self.attempts:
+            return None
+        return RetryDecision(
+            retry_at=datetime.now(UTC) + timedelta(seconds=self.pause(job.attempts))
+        )
+
+    def pause(self, attempts: int) -> float:
+        ceiling = min(self.longest_s, self.first_s * 2**attempts)
+        return random.uniform(ceiling / 2, ceiling)  # noqa: S311 spreads load, keeps no secret
+
+
+def defer(
+    task: str, *, delay: timedelta | None = None, once_per: str | None = None, **arguments: Any
+) -> None:
+    """Write the job's row. A step: call it inside the transaction it belongs to.
+
+    `task` is the dotted path of a declared task: by name, because services stand below
+    the tasks that call them. Arguments are JSON values. With `once_per`, one waiting job
+    of that key is enough. KeyError when no such task is declared.
+    """
+    deferrer = configure_task(
+        name=task,
+        job_manager=_manager,
+        queue=app.tasks[task].queue,
+        schedule_at=datetime.now(UTC) + delay if delay else None,
+        queueing_lock=once_per,
+        task_kwargs={**arguments, "request_id": current_request_id() or new_request_id()},
+    )
+    if once_per is None:
+        deferrer.defer()
+        return
+    try:
+        with transaction.atomic():  # a refused insert must not spoil the caller's
+            deferrer.defer()
+    except exceptions.AlreadyEnqueued:
+        log.debug("job.already_waiting", task=task)
+
+
+def job(
+    *, queue: str = "default", retries: Retries | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Declare a background task. Its name is its dotted path: waiting jobs keep it."""
+
+    def declare(function: Callable[..., None]) -> Callable[..., None]:
+        name = f"{function.__module__}.{function.__qualname__}"
+
+        def run(*, request_id: str = "", **arguments: Any) -> None:
+            _run_logged(function, name, request_id, arguments)
+
+        app.task(name=name, queue=queue, retry=retries or Retries())(run)
+        return function
+
+    return declare
+
+
+def periodic(
+    cron: str, *, queue: str = "default"
+) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Declare a task that runs on a schedule, once for all workers.
+
+    `cron` has five fields, or six with seconds last. A run that fails is not repeated:
+    the next one does its work.
+    """
+
+    def declare(function: Callable[[], None]) -> Callable[[], None]:
+        name = f"{function.__module__}.{function.__qualname__}"
+
+        def run(*, timestamp: int = 0) -> None:
+            _run_logged(function, name, "", {})
+
+        task = app.task(name=name, queue=queue, queueing_lock=name)(run)
+        app.periodic(cron=cron)(task)
+        return function
+
+    return declare
+
+
+def _run_logged(
+    function: Callable[..., None], name: str, request_id: str, arguments: dict[str, Any]
+) -> None:
+    with structlog.contextvars.bound_contextvars(
+        request_id=request_id or new_request_id(), task=name
+    ):
+        try:
+            function(**arguments)
+        except RetryLater as reason:
+            log.info("job.not_yet", reason=str(reason))
+            raise
+        except Exception:
+            log.exception("job.failed")
+            raise
+        log.info("job.done")

@@ -1,0 +1,71 @@
+"""State machines: the one way to move a row, and the history row that every move leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db import models
+
+from notevault.kit.ids import uuid7
+
+
+class IllegalMove(Exception):
+    """The machine has no such move. A bug in the caller, not a refusal to show."""
+
+
+class Move(models.Model):
+    """One change of state: old, new, why, who and when. Concrete models add `row`."""
+
+    row: models.ForeignKey[Any, Any]
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    old = models.CharField(max_length=24)
+    new = models.CharField(max_length=24)
+    why = models.CharField(max_length=200)
+    actor_id = models.UUIDField(null=True, help_text="The user who did it; empty for the system.")
+    at = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.old} → {self.new}: {self.why}"
+
+
+class Stateful(models.Model):
+    """A row with a state. `MOVES` maps each state to those that may follow it."""
+
+    MOVES: ClassVar[Mapping[str, set[str]]]
+    HISTORY: ClassVar[type[Move]]
+
+    state: Any
+
+    class Meta:
+        abstract = True
+
+    def can_move(self, to: str) -> bool:
+        return to in self.MOVES[self.state]
+
+    def move(
+        self, to: str, *, why: str, now: datetime, actor_id: UUID | None = None, **changes: Any
+    ) -> bool:
+        """Move this row from the state it was read in, with `changes` to other columns.
+
+        A step: call it inside a transaction. False when somebody else moved the row
+        first; then nothing was written. IllegalMove when the machine has no such move.
+        """
+        if not self.can_move(to):
+            raise IllegalMove(f"{type(self).__name__} {self.pk}: {self.state} → {to}")
+        old = self.state
+        claimed = type(self)._default_manager.filter(pk=self.pk, state=old)
+        if claimed.update(state=to, **changes) != 1:
+            return False
+        self.HISTORY._default_manager.create(
+            row_id=self.pk, old=old, new=to, why=why[:200], actor_id=actor_id, at=now
+        )
+        for name, value in {"state": to, **changes}.items():
+            setattr(self, name, value)
+        return True
