@@ -1,0 +1,71 @@
+"""Who may read what: grant, revoke, and the link to the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import F
+
+from notes.models import MAX_DOWNLOADS, Note, NoteAccess
+from notes.selectors import NoteNotFound
+from notes.storage import note_storage
+from notevault.kit.errors import DomainError
+
+LINK_LIFETIME = timedelta(minutes=10)
+
+
+class DownloadLimitReached(DomainError):
+    code = "download_limit_reached"
+    message = f"All {MAX_DOWNLOADS} downloads of this purchase are used. Support can reset them."
+
+
+@dataclass(frozen=True)
+class DownloadLink:
+    url: str
+    expires_at: datetime
+    downloads_left: int
+
+
+def grant_accesses(*, buyer_id: UUID, references: Mapping[UUID, UUID], now: datetime) -> set[UUID]:
+    """Let the buyer read each note of `references` (note id to what it is granted for).
+
+    A step. Returns the ids of the notes that were granted by this call and counts their
+    sale; of the others the buyer has a live access already. The partial unique index
+    decides between callers that race.
+    """
+    in_lock_order = sorted(references.items())
+    NoteAccess.objects.bulk_create(
+        [
+            NoteAccess(note_id=note_id, buyer_id=buyer_id, reference=reference, granted_at=now)
+            for note_id, reference in in_lock_order
+        ],
+        ignore_conflicts=True,
+    )
+    written = NoteAccess.objects.filter(reference__in=list(references.values()))
+    granted = set(written.values_list("note_id", flat=True))
+    Note.objects.filter(pk__in=granted).update(sales_count=F("sales_count") + 1)
+    return granted
+
+
+def download_link(*, note_id: UUID, buyer_id: UUID, now: datetime) -> DownloadLink:
+    """A link of ten minutes for a note in the buyer's library; counts one download.
+
+    Raises NoteNotFound for a note the buyer may not read, DownloadLimitReached.
+    """
+    live = NoteAccess.objects.filter(note_id=note_id, buyer_id=buyer_id, revoked_at=None)
+    access = live.select_related("note__file").first()
+    if access is None or access.note.file is None:
+        raise NoteNotFound
+    expires_at = now + LINK_LIFETIME
+    url = note_storage().download_url(
+        access.note.file.storage_name,
+        filename=f"{access.note.title}.pdf",
+        expires_at=expires_at,
+    )
+    counted = live.filter(downloads__lt=MAX_DOWNLOADS).update(downloads=F("downloads") + 1)
+    if counted != 1:
+        raise DownloadLimitReached
+    return DownloadLink(url, expires_at, max(0, MAX_DOWNLOADS - access.downloads - 1))

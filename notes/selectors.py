@@ -1,0 +1,115 @@
+"""Reads of the catalogue: each list is one query, whatever the number of rows."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, QuerySet
+
+from notes.models import Category, Note, NoteAccess
+from notevault.kit.errors import DomainError
+from notevault.kit.pagination import Sort
+
+Row = dict[str, Any]
+
+SORTS = {
+    "newest": Sort("published_at"),
+    "popular": Sort("sales_count"),
+    "price_low": Sort("price_paise", descending=False),
+    "price_high": Sort("price_paise"),
+}
+NEWEST_OF_SELLER = Sort("created_at")
+NEWEST_IN_LIBRARY = Sort("granted_at")
+
+_PUBLIC = (
+    "id",
+    "title",
+    "description",
+    "university",
+    "course",
+    "semester",
+    "language",
+    "price_paise",
+    "page_count",
+    "sales_count",
+    "published_at",
+)
+
+
+_COLUMNS = {
+    "category": "category__slug",
+    "seller": "seller_id",
+    "university": "university__iexact",
+    "language": "language",
+    "semester": "semester",
+}
+
+
+class NoteNotFound(DomainError):
+    code = "not_found"
+    message = "There is no such note."
+
+
+def list_published(
+    *, min_price: int | None = None, max_price: int | None = None, **exact: Any
+) -> QuerySet[Note, Row]:
+    """Published notes as rows. `exact` is any of category, seller, university, language,
+    semester; prices are in paise and inclusive."""
+    notes = Note.objects.published().filter(**{_COLUMNS[name]: exact[name] for name in exact})
+    if min_price is not None:
+        notes = notes.filter(price_paise__gte=min_price)
+    if max_price is not None:
+        notes = notes.filter(price_paise__lte=max_price)
+    return _rows(notes)
+
+
+def get_published(note_id: UUID) -> Row:
+    """A note anyone may look at. Raises NoteNotFound."""
+    row = list_published().filter(pk=note_id).first()
+    if row is None:
+        raise NoteNotFound
+    return row
+
+
+def list_of_seller(seller_id: UUID, *, state: str | None = None) -> QuerySet[Note, Row]:
+    notes = Note.objects.of_seller(seller_id)
+    if state:
+        notes = notes.filter(state=state)
+    return _rows(notes, "state", "created_at", "rejected_why")
+
+
+def get_of_seller(*, note_id: UUID, seller_id: UUID) -> Row:
+    """The seller's own note, in any state. Raises NoteNotFound for others'."""
+    row = list_of_seller(seller_id).filter(pk=note_id).first()
+    if row is None:
+        raise NoteNotFound
+    return row
+
+
+def _rows(notes: QuerySet[Note], *more: str) -> QuerySet[Note, Row]:
+    return notes.values(
+        *_PUBLIC, *more, category=F("category__slug"), seller_name=F("seller__name")
+    )
+
+
+def list_library(buyer_id: UUID) -> QuerySet[NoteAccess, Row]:
+    """What the buyer may read now."""
+    return NoteAccess.objects.filter(buyer_id=buyer_id, revoked_at=None).values(
+        "id",
+        "note_id",
+        "granted_at",
+        "downloads",
+        title=F("note__title"),
+        page_count=F("note__page_count"),
+        seller_name=F("note__seller__name"),
+    )
+
+
+def owned_notes(*, buyer_id: UUID, note_ids: list[UUID]) -> set[UUID]:
+    live = NoteAccess.objects.filter(buyer_id=buyer_id, note_id__in=note_ids, revoked_at=None)
+    return set(live.values_list("note_id", flat=True))
+
+
+def list_categories() -> QuerySet[Category, Row]:
+    return Category.objects.order_by("name").values("slug", "name")
