@@ -1,0 +1,126 @@
+"""Fixtures for every app's tests. Loaded by pytest.ini, before Django is set up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from rest_framework.test import APIClient
+
+    from notes.models import Note
+    from notevault.accounts.models import User
+    from payments.gateways.memory import MemoryGateway
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture
+def buyer(db: None) -> User:
+    from notevault.accounts.tests.factories import make_user
+
+    return make_user("buyer")
+
+
+@pytest.fixture
+def stranger(db: None) -> User:
+    from notevault.accounts.tests.factories import make_user
+
+    return make_user("stranger")
+
+
+@pytest.fixture
+def seller(db: None) -> User:
+    from notevault.accounts.tests.factories import make_user
+
+    return make_user("seller", is_seller=True)
+
+
+@pytest.fixture
+def moderator(db: None) -> User:
+    from django.contrib.auth.models import Group
+
+    from notevault.accounts.tests.factories import make_user
+
+    user = make_user("moderator", is_staff=True)
+    user.groups.add(Group.objects.get(name="Moderator"))
+    return user
+
+
+@pytest.fixture
+def note(seller: User) -> Note:
+    """Published, ₹99, without bytes behind its file row."""
+    from notes.tests.factories import make_note
+
+    return make_note(seller=seller)
+
+
+@pytest.fixture
+def client_of() -> Callable[[User | None], APIClient]:
+    """A client signed in as a user, with a real session and token; None for nobody."""
+    from rest_framework.test import APIClient
+
+    from notevault.accounts import services
+    from notevault.kit import clock
+
+    def build(user: User | None = None) -> APIClient:
+        client = APIClient(raise_request_exception=False)
+        if user is not None:
+            pair = services.start_session(user=user, now=clock.now())
+            client.credentials(HTTP_AUTHORIZATION=f"Bearer {pair.access}")
+        return client
+
+    return build
+
+
+@pytest.fixture
+def gateway(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[MemoryGateway]:
+    """The in-memory twin, in the place of the gateway that settings chose."""
+    from payments import gateways
+    from payments.gateways.memory import MemoryGateway
+
+    twin = MemoryGateway(key_secret=settings.RAZORPAY_KEY_SECRET)
+    gateways.get_gateway.cache_clear()
+    monkeypatch.setattr(gateways, "import_string", lambda _: lambda: twin)
+    yield twin
+    gateways.get_gateway.cache_clear()
+
+
+@pytest.fixture
+def run_jobs(db: None) -> Callable[[], list[str]]:
+    """Run the due jobs of the queue here and now; returns the names of those that ran.
+
+    A job that raises RetryLater stays in the queue; any other error reaches the test.
+    """
+    from django.db import connection
+    from procrastinate.contrib.django import app
+    from procrastinate.contrib.django.models import ProcrastinateJob
+
+    from ops.jobs import RetryLater
+
+    def run() -> list[str]:
+        ran: list[str] = []
+        seen: set[int] = set()
+        while True:
+            due = ProcrastinateJob.objects.filter(status="todo").exclude(pk__in=seen)
+            job = due.filter(scheduled_at=None).order_by("pk").first()
+            if job is None:
+                return ran
+            seen.add(job.pk)
+            try:
+                app.tasks[job.task_name].func(**job.args)
+            except RetryLater:
+                continue
+            ran.append(job.task_name)
+            with connection.cursor() as cursor:
+                cursor.execute("DELETE FROM procrastinate_jobs WHERE id = %s", [job.pk])
+
+    return run

@@ -1,0 +1,111 @@
+"""Orders and money in Django admin: read-only, with their history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from unfold.admin import TabularInline
+
+from notevault.kit import money
+from ops.admin import HistoryInline, ReadOnlyAdmin
+from payments.models import (
+    Order,
+    OrderItem,
+    OrderMove,
+    Payment,
+    PaymentMove,
+    Refund,
+    RefundMove,
+    WebhookEvent,
+)
+
+
+class OrderHistory(HistoryInline):
+    model = OrderMove
+
+
+class PaymentHistory(HistoryInline):
+    model = PaymentMove
+
+
+class RefundHistory(HistoryInline):
+    model = RefundMove
+
+
+class ReadOnlyRows(TabularInline):
+    can_delete = False
+    extra = 0
+
+    def has_add_permission(self, request: Any, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
+        return False
+
+
+class ItemRows(ReadOnlyRows):
+    model = OrderItem
+    fields = ("title", "price_paise", "discount_paise", "paid_paise", "outcome")
+
+
+class PaymentRows(ReadOnlyRows):
+    model = Payment
+    fields = ("gateway_payment_id", "state", "amount_paise", "method", "settles", "captured_at")
+    show_change_link = True
+
+
+class RefundRows(ReadOnlyRows):
+    model = Refund
+    fields = ("state", "amount_paise", "why", "gateway_refund_id", "processed_at")
+    show_change_link = True
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnlyAdmin):
+    list_display = ("id", "buyer", "state", "total", "created_at", "paid_at")
+    list_filter = ("state",)
+    search_fields = ("id", "buyer__email", "gateway_order_id", "payments__gateway_payment_id")
+    list_select_related = ("buyer",)
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    inlines = (ItemRows, PaymentRows, OrderHistory)
+
+    @admin.display(description="Total", ordering="total_paise")
+    def total(self, order: Order) -> str:
+        return money.format_inr(order.total_paise)
+
+
+@admin.register(Payment)
+class PaymentAdmin(ReadOnlyAdmin):
+    list_display = ("gateway_payment_id", "state", "amount", "method", "settles", "created_at")
+    list_filter = ("state", "method")
+    search_fields = ("gateway_payment_id", "order__id", "order__buyer__email")
+    ordering = ("-created_at",)
+    inlines = (RefundRows, PaymentHistory)
+
+    @admin.display(description="Amount", ordering="amount_paise")
+    def amount(self, payment: Payment) -> str:
+        return money.format_inr(payment.amount_paise)
+
+
+@admin.register(Refund)
+class RefundAdmin(ReadOnlyAdmin):
+    list_display = ("id", "payment", "state", "amount", "why", "created_at", "processed_at")
+    list_filter = ("state",)
+    list_select_related = ("payment",)
+    search_fields = ("id", "gateway_refund_id", "payment__gateway_payment_id")
+    ordering = ("-created_at",)
+    inlines = (RefundHistory,)
+
+    @admin.display(description="Amount", ordering="amount_paise")
+    def amount(self, refund: Refund) -> str:
+        return money.format_inr(refund.amount_paise)
+
+
+@admin.register(WebhookEvent)
+class WebhookEventAdmin(ReadOnlyAdmin):
+    list_display = ("event", "state", "outcome", "created_at", "received_at", "handled_at")
+    list_filter = ("state", "event")
+    search_fields = ("event_id",)
+    ordering = ("-received_at",)

@@ -1,0 +1,311 @@
+"""From a cart to an order that can be paid, in three beats.
+
+1. commit the order and its lines (the intent); 2. create the gateway's order, with no
+transaction open; 3. commit the gateway's order id. A caller that dies in between leaves
+an order that the same cart resumes, finding the gateway's order by its receipt.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from uuid import UUID
+
+from django.db import IntegrityError
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from notes.models import Note
+from notes.selectors import NoteNotFound, owned_notes
+from notevault.kit.errors import DomainError
+from ops.transactions import use_case
+from payments import fulfilment, locks, pricing
+from payments.gateways import get_gateway
+from payments.gateways.base import GatewayError, GatewayOrder
+from payments.models import Order, OrderItem
+from payments.states import OPEN_ORDER, OrderState
+
+LIFETIME = timedelta(minutes=30)
+# Longer than a gateway call may take: after it, the claim's holder is dead.
+CLAIM = timedelta(seconds=10)
+WAIT_FOR_OTHERS_S = 5.0
+LOOK_AGAIN_S = 0.1
+HELD_ONCE = "one_open_order_per_buyer_and_note"
+
+
+class NoteNotForSale(DomainError):
+    code = "note_not_for_sale"
+    message = "This note is not for sale any more."
+
+
+class OwnNote(DomainError):
+    code = "own_note"
+    message = "You cannot buy your own note."
+
+
+class NoteAlreadyOwned(DomainError):
+    code = "note_already_owned"
+    message = "You own this note already. It is in your library."
+
+
+class NoteInOpenOrder(DomainError):
+    code = "note_in_open_order"
+    message = "A note of this cart is in another order that waits for payment. Pay or cancel it."
+
+
+class CheckoutInProgress(DomainError):
+    code = "checkout_in_progress"
+    message = "This order is being prepared by another request. Try again in a moment."
+
+
+class OrderNotCancellable(DomainError):
+    code = "order_not_cancellable"
+
+
+class OrderNotFound(DomainError):
+    code = "not_found"
+    message = "There is no such order."
+
+
+@dataclass(frozen=True)
+class Started:
+    order_id: UUID
+    is_new: bool
+
+
+def start_checkout(*, buyer_id: UUID, note_ids: Sequence[UUID], now: datetime) -> Started:
+    """An order for these notes, ready to be paid; a free one is fulfilled at once.
+
+    The same buyer with the same cart gets the same order as long as it is open, so a
+    repeat never makes a second one. Raises NoteNotFound, NoteNotForSale, OwnNote,
+    NoteAlreadyOwned, NoteInOpenOrder, CheckoutInProgress and the gateway's errors.
+    """
+    cart = sorted(set(note_ids))
+    order = _find_open(buyer_id, cart, now)
+    is_new = order is None
+    if order is None:
+        order, is_new = _place(buyer_id, cart, now)
+    if order.state == OrderState.CREATED:
+        _open_for_payment(order, now)
+    return Started(order.pk, is_new)
+
+
+def quote_cart(*, buyer_id: UUID, note_ids: Sequence[UUID]) -> tuple[list[Note], pricing.Quote]:
+    """What `start_checkout` would ask for this cart, and with the same refusals."""
+    cart = sorted(set(note_ids))
+    notes = _buyable(buyer_id, cart)
+    return notes, pricing.quote([(note.price_paise, note.page_count) for note in notes])
+
+
+# Beat 1: the intent
+
+
+def _place(buyer_id: UUID, cart: list[UUID], now: datetime) -> tuple[Order, bool]:
+    try:
+        return _place_order(buyer_id=buyer_id, cart=cart, now=now), True
+    except IntegrityError as error:
+        if HELD_ONCE not in str(error):
+            raise
+    # A note of the cart is held by an open order: the same cart's, made by a twin of this
+    # request a moment ago, or another one.
+    order = _find_open(buyer_id, cart, now)
+    if order is None:
+        raise NoteInOpenOrder(**_open_order_of(buyer_id, cart))
+    return order, False
+
+
+@use_case
+def _place_order(*, buyer_id: UUID, cart: list[UUID], now: datetime) -> Order:
+    notes, quote = quote_cart(buyer_id=buyer_id, note_ids=cart)
+    _expire_overdue_of(buyer_id, cart, now)
+    order = Order.objects.create(
+        buyer_id=buyer_id,
+        subtotal_paise=quote.subtotal_paise,
+        discount_paise=quote.discount_paise,
+        total_paise=quote.total_paise,
+        created_at=now,
+        expires_at=now + LIFETIME,
+    )
+    OrderItem.objects.bulk_create(
+        [_item(order, note, line) for note, line in zip(notes, quote.lines, strict=True)]
+    )
+    if order.total_paise == 0:
+        _fulfil_free(order, now)
+    return order
+
+
+def _item(order: Order, note: Note, line: pricing.Line) -> OrderItem:
+    return OrderItem(
+        order=order,
+        note=note,
+        buyer_id=order.buyer_id,
+        seller_id=note.seller_id,
+        title=note.title,
+        price_paise=line.price_paise,
+        discount_paise=line.discount_paise,
+        paid_paise=line.paid_paise,
+        commission_bps=line.commission_bps,
+        commission_paise=line.commission_paise,
+        seller_share_paise=line.seller_share_paise,
+    )
+
+
+def _fulfil_free(order: Order, now: datetime) -> None:
+    fulfilment.fulfil(order=order, now=now)
+    order.move(OrderState.PAID, why="nothing to pay", now=now, paid_at=now)
+
+
+def _buyable(buyer_id: UUID, cart: list[UUID]) -> list[Note]:
+    found = {note.pk: note for note in Note.objects.filter(pk__in=cart)}
+    owned = owned_notes(buyer_id=buyer_id, note_ids=cart)
+    for note_id in cart:
+        note = found.get(note_id)
+        if note is None or note.published_at is None:
+            raise NoteNotFound(note_id=str(note_id))
+        if note_id in owned:
+            raise NoteAlreadyOwned(note_id=str(note_id))
+        if note.state != "published":
+            raise NoteNotForSale(note_id=str(note_id))
+        if note.seller_id == buyer_id:
+            raise OwnNote(note_id=str(note_id))
+    return [found[note_id] for note_id in cart]
+
+
+def _find_open(buyer_id: UUID, cart: list[UUID], now: datetime) -> Order | None:
+    """The buyer's open, unexpired order of exactly this cart."""
+    lines = OrderItem.objects.filter(buyer_id=buyer_id, is_open=True, note_id__in=cart)
+    order_ids = set(lines.values_list("order_id", flat=True))
+    if len(order_ids) != 1:
+        return None
+    order = Order.objects.filter(pk__in=order_ids, state__in=OPEN_ORDER, expires_at__gt=now).first()
+    if order is None:
+        return None
+    its_cart = sorted(order.items.values_list("note_id", flat=True))
+    return order if its_cart == cart else None
+
+
+def _open_order_of(buyer_id: UUID, cart: list[UUID]) -> dict[str, str]:
+    line = OrderItem.objects.filter(buyer_id=buyer_id, is_open=True, note_id__in=cart).first()
+    return {"order_id": str(line.order_id)} if line else {}
+
+
+# Beats 2 and 3: the gateway's order
+
+
+def _open_for_payment(order: Order, now: datetime) -> None:
+    """Create the gateway's order; of racing callers exactly one talks to the gateway."""
+    give_up_at = time.monotonic() + WAIT_FOR_OTHERS_S
+    while True:
+        match _claim(order_id=order.pk):
+            case Claim.READY:
+                return
+            case Claim.TAKEN:
+                if time.monotonic() > give_up_at:
+                    raise CheckoutInProgress(retry_after=1)
+                time.sleep(LOOK_AGAIN_S)
+            case claim:
+                reply = _create_at_gateway(order, was_tried=claim is Claim.MINE_AGAIN)
+                open_for_payment(order_id=order.pk, gateway_order_id=reply.id, now=now)
+                return
+
+
+class Claim(Enum):
+    READY = auto()
+    TAKEN = auto()
+    MINE = auto()
+    MINE_AGAIN = auto()
+
+
+@use_case
+def _claim(*, order_id: UUID) -> Claim:
+    """Take the right to create the gateway's order, by the database's clock."""
+    order = locks.lock_order(order_id)
+    if order.state != OrderState.CREATED:
+        return Claim.READY
+    free = Q(claimed_until=None) | Q(claimed_until__lte=Now())
+    mine = Order.objects.filter(free, pk=order_id).update(claimed_until=Now() + CLAIM)
+    if not mine:
+        return Claim.TAKEN
+    return Claim.MINE if order.claimed_until is None else Claim.MINE_AGAIN
+
+
+def _create_at_gateway(order: Order, *, was_tried: bool) -> GatewayOrder:
+    """Beat 2. An earlier try may have succeeded without our hearing of it: look first."""
+    gateway = get_gateway()
+    try:
+        known = gateway.find_order(receipt=order.receipt) if was_tried else None
+        return known or gateway.create_order(
+            receipt=order.receipt,
+            amount_paise=order.total_paise,
+            notes={"order_id": str(order.pk)},
+        )
+    except GatewayError:
+        # Whoever comes next need not wait for the claim to run out.
+        Order.objects.filter(pk=order.pk).update(claimed_until=Now())
+        raise
+
+
+@use_case
+def open_for_payment(*, order_id: UUID, gateway_order_id: str, now: datetime) -> None:
+    """Beat 3. Repeating it with the same id changes nothing."""
+    order = locks.lock_order(order_id)
+    if order.gateway_order_id:
+        return
+    if order.state == OrderState.CREATED:
+        order.move(
+            OrderState.AWAITING_PAYMENT,
+            why="the gateway's order exists",
+            now=now,
+            gateway_order_id=gateway_order_id,
+        )
+    else:
+        # Expired or cancelled meanwhile; a payment that still comes must find its order.
+        Order.objects.filter(pk=order_id).update(gateway_order_id=gateway_order_id)
+
+
+# The end of an order that nobody paid
+
+
+@use_case
+def cancel_order(*, order_id: UUID, buyer_id: UUID, now: datetime) -> None:
+    """Give up an unpaid order; repeating it changes nothing.
+
+    Money that still arrives is settled all the same. Raises OrderNotFound for others'
+    orders, OrderNotCancellable.
+    """
+    if not Order.objects.filter(pk=order_id, buyer_id=buyer_id).exists():
+        raise OrderNotFound
+    order = locks.lock_order(order_id)
+    if order.state == OrderState.CANCELLED:
+        return
+    if order.state not in OPEN_ORDER:
+        raise OrderNotCancellable(f"An order that is {order.state} cannot be cancelled.")
+    _close(order, OrderState.CANCELLED, why="cancelled by the buyer", now=now)
+
+
+@use_case
+def expire_orders(*, now: datetime, limit: int = 200) -> int:
+    """Close orders whose time to pay is over; returns how many (at most `limit`)."""
+    overdue = locks.lock_overdue_orders(now=now, limit=limit)
+    for order in overdue:
+        _close(order, OrderState.EXPIRED, why="not paid in time", now=now)
+    return len(overdue)
+
+
+def _expire_overdue_of(buyer_id: UUID, cart: list[UUID], now: datetime) -> None:
+    """Do not let an order that is over, but not yet swept, hold these notes."""
+    lines = OrderItem.objects.filter(
+        buyer_id=buyer_id, is_open=True, note_id__in=cart, order__expires_at__lte=now
+    )
+    for order_id in sorted(set(lines.values_list("order_id", flat=True))):
+        order = locks.lock_order(order_id)
+        if order.state in OPEN_ORDER:
+            _close(order, OrderState.EXPIRED, why="not paid in time", now=now)
+
+
+def _close(order: Order, to: OrderState, *, why: str, now: datetime) -> None:
+    order.move(to, why=why, now=now)
+    fulfilment.release_holds(order)

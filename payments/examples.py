@@ -1,0 +1,67 @@
+"""Real bodies for the API's documentation."""
+
+from notevault.kit.openapi import request_example, response_example
+
+_NOTE_ID = "0198f0c2-b1d4-7c55-8f0e-6a2b9c3d4e5f"
+_LINE = {
+    "note_id": _NOTE_ID,
+    "title": "Operating Systems: scheduling and deadlocks",
+    "price_paise": 9900,
+    "discount_paise": 0,
+    "paid_paise": 9900,
+}
+_PRICES = {"subtotal_paise": 9900, "discount_paise": 0, "total_paise": 9900, "currency": "INR"}
+_ORDER = {
+    "id": "0198f0c3-1f00-7aa1-b2c3-d4e5f6a7b8c9",
+    "state": "awaiting_payment",
+    "next_action": "pay",
+    **_PRICES,
+    "gateway_order_id": "order_IluGWxBm9U8zJ8",
+    "created_at": "2026-11-23T13:29:41.120000Z",
+    "expires_at": "2026-11-23T13:59:41.120000Z",
+    "paid_at": None,
+    "items": [{**_LINE, "outcome": "pending"}],
+    "checkout": {
+        "key_id": "rzp_live_example",
+        "gateway_order_id": "order_IluGWxBm9U8zJ8",
+        "amount_paise": 9900,
+        "currency": "INR",
+        "url": "",
+    },
+}
+_PAID = {
+    **_ORDER,
+    "state": "paid",
+    "next_action": "download",
+    "paid_at": "2026-11-23T13:30:04.870000Z",
+    "items": [{**_LINE, "outcome": "granted"}],
+    "checkout": None,
+}
+_OVER = {**_ORDER, "state": "cancelled", "next_action": None, "checkout": None}
+
+CART = request_example("One note", {"note_ids": [_NOTE_ID]})
+ORDER = response_example("To pay", _ORDER, 200, 201)
+PAID_ORDER = response_example("Paid", _PAID)
+CANCELLED_ORDER = response_example("Cancelled", _OVER)
+ORDER_LIST = response_example("A page", {"items": [_PAID], "next_cursor": None})
+PREVIEW = response_example("The price", {**_PRICES, "items": [_LINE]})
+VERIFY = request_example(
+    "From Razorpay Checkout",
+    {
+        "razorpay_order_id": "order_IluGWxBm9U8zJ8",
+        "razorpay_payment_id": "pay_29QQoUBi66xm2f",
+        "razorpay_signature": "9ef4dffbfd84f1318f6739a3ce19f9d85851857ae648f114332d8401e0949a3d",
+    },
+)
+WEBHOOK = request_example(
+    "A captured payment",
+    {
+        "entity": "event",
+        "account_id": "acc_BFQ7uQEaa7j2z7",
+        "event": "payment.captured",
+        "contains": ["payment"],
+        "payload": {"payment": {"entity": {"id": "pay_29QQoUBi66xm2f", "status": "captured"}}},
+        "created_at": 1795441804,
+    },
+)
+WEBHOOK_ACK = response_example("Stored", {"status": "stored"})

@@ -1,0 +1,45 @@
+"""From a paid order to accesses: the steps that settlement and free orders share."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from notes import access
+from notes.models import Note
+from payments.models import Order, OrderItem
+from payments.states import OPEN_ORDER, ItemOutcome
+
+
+def fulfil(*, order: Order, now: datetime) -> int:
+    """Grant each line of a locked order; returns the paise of lines to give back.
+
+    A line goes back when the buyer owns the note already or, for an order that had been
+    closed before its money came, when the note is no longer for sale.
+    """
+    lines = list(order.items.all())
+    wanted = {line.note_id: line.pk for line in lines}
+    if order.state not in OPEN_ORDER:
+        on_sale = _on_sale(list(wanted))
+        wanted = {note_id: pk for note_id, pk in wanted.items() if note_id in on_sale}
+    granted = access.grant_accesses(buyer_id=order.buyer_id, references=wanted, now=now)
+    kept = [line.pk for line in lines if line.note_id in granted]
+    lost = [line for line in lines if line.note_id not in granted]
+    _close(kept, ItemOutcome.GRANTED)
+    _close([line.pk for line in lost], ItemOutcome.GIVEN_BACK)
+    return sum(line.paid_paise for line in lost)
+
+
+def release_holds(order: Order) -> None:
+    """Let the buyer put the notes of a closed order into another one. A step."""
+    order.items.filter(is_open=True).update(is_open=False)
+
+
+def _close(line_ids: list[UUID], outcome: ItemOutcome) -> None:
+    if line_ids:
+        OrderItem.objects.filter(pk__in=line_ids).update(is_open=False, outcome=outcome)
+
+
+def _on_sale(note_ids: list[UUID]) -> set[UUID]:
+    published = Note.objects.published().filter(pk__in=note_ids)
+    return set(published.values_list("pk", flat=True))

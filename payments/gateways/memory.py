@@ -1,0 +1,160 @@
+"""The gateway's twin in memory: the same contract, with a payer one can direct.
+
+For tests and for trying things out; holds nothing beyond the life of its process.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from payments.gateways.base import (
+    GatewayOrder,
+    GatewayPayment,
+    GatewayRefund,
+    GatewayRejected,
+    GatewayUnavailable,
+)
+from payments.gateways.signatures import sign
+
+_ALPHABET = string.ascii_letters + string.digits
+
+
+def _new_id(prefix: str) -> str:
+    return f"{prefix}_{''.join(secrets.choice(_ALPHABET) for _ in range(14))}"
+
+
+class MemoryGateway:
+    def __init__(self, *, key_id: str = "rzp_test_memory", key_secret: str = "memory") -> None:
+        self.key_id = key_id
+        self.key_secret = key_secret
+        self.is_down = False
+        self._lock = threading.RLock()
+        self._orders: dict[str, GatewayOrder] = {}
+        self._payments: dict[str, GatewayPayment] = {}
+        self._refunds: dict[str, GatewayRefund] = {}
+        self._keys: dict[str, str] = {}
+
+    # What a payer does
+
+    def pay(
+        self, order_id: str, *, amount_paise: int | None = None, status: str = "captured"
+    ) -> GatewayPayment:
+        """One attempt to pay the order; `status` is authorized, captured or failed."""
+        with self._lock:
+            order = self._orders[order_id]
+            payment = GatewayPayment(
+                id=_new_id("pay"),
+                order_id=order_id,
+                amount_paise=order.amount_paise if amount_paise is None else amount_paise,
+                currency=order.currency,
+                status=status,
+                is_captured=status == "captured",
+                method="upi",
+                fee_paise=None,
+                tax_paise=None,
+                refunded_paise=0,
+                error_code="BAD_REQUEST_ERROR" if status == "failed" else "",
+                error_description="Payment failed" if status == "failed" else "",
+                created_at=datetime.now(UTC),
+            )
+            self._payments[payment.id] = payment
+            if status == "captured":
+                self._mark_paid(payment)
+            return payment
+
+    def signature(self, payment: GatewayPayment) -> str:
+        """What Checkout hands to the payer's client."""
+        return sign(f"{payment.order_id}|{payment.id}".encode(), secret=self.key_secret)
+
+    # The port
+
+    def checkout_url(self, order_id: str) -> str:
+        return ""
+
+    def create_order(
+        self, *, receipt: str, amount_paise: int, notes: Mapping[str, str]
+    ) -> GatewayOrder:
+        with self._reached():
+            existing = self.find_order(receipt=receipt)
+            if existing is None:
+                if amount_paise < 100:
+                    raise GatewayRejected("Order amount less than minimum amount allowed")
+                order_id = _new_id("order")
+                existing = GatewayOrder(order_id, receipt, amount_paise, 0, "INR", "created")
+                self._orders[order_id] = existing
+            elif existing.amount_paise != amount_paise:
+                raise GatewayRejected("Order receipt should be unique.")
+            return existing
+
+    def find_order(self, *, receipt: str) -> GatewayOrder | None:
+        with self._reached():
+            return next((o for o in self._orders.values() if o.receipt == receipt), None)
+
+    def list_order_payments(self, order_id: str) -> list[GatewayPayment]:
+        with self._reached():
+            if order_id not in self._orders:
+                raise GatewayRejected("The id provided does not exist")
+            return [p for p in self._payments.values() if p.order_id == order_id]
+
+    def get_payment(self, payment_id: str) -> GatewayPayment:
+        with self._reached():
+            if payment_id not in self._payments:
+                raise GatewayRejected("The id provided does not exist")
+            return self._payments[payment_id]
+
+    def capture_payment(self, payment_id: str, *, amount_paise: int) -> GatewayPayment:
+        with self._reached():
+            payment = self.get_payment(payment_id)
+            if payment.status == "captured":
+                return payment
+            if payment.status != "authorized" or payment.amount_paise != amount_paise:
+                raise GatewayRejected("This payment cannot be captured")
+            captured = replace(payment, status="captured", is_captured=True)
+            self._payments[payment_id] = captured
+            self._mark_paid(captured)
+            return captured
+
+    def refund_payment(
+        self, payment_id: str, *, amount_paise: int, idempotency_key: str
+    ) -> GatewayRefund:
+        with self._reached():
+            if idempotency_key in self._keys:
+                known = self._refunds[self._keys[idempotency_key]]
+                if (known.payment_id, known.amount_paise) != (payment_id, amount_paise):
+                    raise GatewayRejected("The key was used with another body")
+                return known
+            payment = self.get_payment(payment_id)
+            left = payment.amount_paise - payment.refunded_paise
+            if not payment.is_captured or not 100 <= amount_paise <= left:
+                raise GatewayRejected("The refund amount is not allowed")
+            refund = GatewayRefund(
+                _new_id("rfnd"), payment_id, amount_paise, "INR", "processed", idempotency_key
+            )
+            self._refunds[refund.id] = refund
+            self._keys[idempotency_key] = refund.id
+            refunded = payment.refunded_paise + amount_paise
+            status = "refunded" if refunded == payment.amount_paise else payment.status
+            self._payments[payment_id] = replace(payment, refunded_paise=refunded, status=status)
+            return refund
+
+    def list_refunds(self, payment_id: str) -> list[GatewayRefund]:
+        with self._reached():
+            self.get_payment(payment_id)
+            return [r for r in self._refunds.values() if r.payment_id == payment_id]
+
+    def _reached(self) -> threading.RLock:
+        """The lock under which every call runs, or GatewayUnavailable."""
+        if self.is_down:
+            raise GatewayUnavailable(retry_after=5)
+        return self._lock
+
+    def _mark_paid(self, payment: GatewayPayment) -> None:
+        order = self._orders[payment.order_id]
+        self._orders[order.id] = replace(
+            order, status="paid", amount_paid_paise=payment.amount_paise
+        )

@@ -1,0 +1,222 @@
+"""Razorpay, by its SDK: the only file that imports it.
+
+What the SDK leaves out is added by the session it is given: time-outs, no redirects, a
+current CA bundle, and errors told apart by status, code and method instead of by message.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import certifi
+import razorpay
+import requests
+import structlog
+from django.conf import settings
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from notevault.kit.correlation import current_request_id
+from payments.gateways import entities
+from payments.gateways.base import (
+    GatewayDeclined,
+    GatewayError,
+    GatewayOrder,
+    GatewayOutcomeUnknown,
+    GatewayPayment,
+    GatewayRefund,
+    GatewayRejected,
+    GatewayUnavailable,
+)
+
+CONNECT_TIMEOUT_S = 2.0
+READ_TIMEOUT_S = 5.0
+PRODUCTION_URL = "https://api.razorpay.com"
+CURRENCY = "INR"
+# An unpaid authorisation is captured at once; what stays uncaptured goes back in 5 days.
+CAPTURE = {
+    "capture": "automatic",
+    "capture_options": {
+        "automatic_expiry_period": 12,
+        "manual_expiry_period": 7200,
+        "refund_speed": "normal",
+    },
+}
+MAX_LIST = 100
+
+log = structlog.get_logger("notevault.gateway")
+T = TypeVar("T")
+
+
+class _Session(requests.Session):
+    """Raises one of the four gateway errors for whatever is not a JSON answer of success."""
+
+    def request(self, method: str, url: str, **options: Any) -> requests.Response:  # type: ignore[override]
+        options["timeout"] = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+        options["allow_redirects"] = False
+        options["headers"] = {
+            **(options.get("headers") or {}),
+            "X-Request-ID": current_request_id(),
+        }
+        changes_something = method.lower() != "get"
+        try:
+            reply = super().request(method, url, **options)
+        except requests.RequestException as error:
+            raise _unreached(error, changes_something) from error
+        refusal = _refusal(reply, changes_something)
+        if refusal is not None:
+            raise refusal
+        return reply
+
+
+def _unreached(error: requests.RequestException, changes_something: bool) -> GatewayError:
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    never_sent = isinstance(error, requests.ConnectTimeout) or isinstance(
+        reason, (NewConnectionError, ConnectTimeoutError)
+    )
+    if never_sent or not changes_something:
+        return GatewayUnavailable(retry_after=5)
+    return GatewayOutcomeUnknown(retry_after=5)
+
+
+def _refusal(reply: requests.Response, changes_something: bool) -> GatewayError | None:
+    """The error that a reply stands for, or None for a usable answer."""
+    told = _error_of(reply)
+    description = str(told.get("description") or "")
+    if reply.ok and told.get("is_json"):
+        return None
+    if reply.ok or reply.status_code >= 500:
+        return (
+            GatewayOutcomeUnknown(retry_after=5)
+            if changes_something
+            else GatewayUnavailable(retry_after=5)
+        )
+    if reply.status_code == 429 or _is_still_running(reply.status_code, told):
+        return GatewayUnavailable(retry_after=5)
+    if told.get("code") == "GATEWAY_ERROR":
+        return GatewayDeclined(description)
+    log.warning("gateway.rejected", status=reply.status_code, description=description)
+    refusal = GatewayRejected()
+    refusal.args = (description,)  # for the log and the adapter, not for the caller
+    return refusal
+
+
+def _is_still_running(status: int, told: Mapping[str, Any]) -> bool:
+    """409 means either that the same keyed refund is under way or that its body changed."""
+    return status == 409 and told.get("code") != "BAD_REQUEST_ERROR"
+
+
+def _error_of(reply: requests.Response) -> dict[str, Any]:
+    try:
+        body = reply.json()
+    except ValueError:
+        return {"is_json": False}
+    error = body.get("error") if isinstance(body, dict) else None
+    found = error if isinstance(error, dict) else {"description": error}
+    return {**found, "is_json": isinstance(body, dict)}
+
+
+class RazorpayGateway:
+    """One SDK client, and so one connection pool, a thread."""
+
+    def __init__(self, *, base_url: str = "", key_id: str = "", key_secret: str = "") -> None:
+        self.base_url = base_url or settings.RAZORPAY_BASE_URL
+        self.key_id = key_id or settings.RAZORPAY_KEY_ID
+        self._key_secret = key_secret or settings.RAZORPAY_KEY_SECRET
+        self._local = threading.local()
+
+    @property
+    def _client(self) -> razorpay.Client:
+        client = getattr(self._local, "client", None)
+        if client is None:
+            client = razorpay.Client(
+                session=_Session(), auth=(self.key_id, self._key_secret), base_url=self.base_url
+            )
+            client.cert_path = certifi.where()  # the SDK's own bundle is of 2015
+            self._local.client = client
+        return client
+
+    def checkout_url(self, order_id: str) -> str:
+        if self.base_url == PRODUCTION_URL:
+            return ""
+        return f"{self.base_url}/checkout?order_id={order_id}"
+
+    def create_order(
+        self, *, receipt: str, amount_paise: int, notes: Mapping[str, str]
+    ) -> GatewayOrder:
+        request = {
+            "amount": amount_paise,
+            "currency": CURRENCY,
+            "receipt": receipt,
+            "notes": dict(notes),
+            "payment": CAPTURE,
+        }
+        try:
+            return _parsed(entities.order_from, self._client.order.create(data=request))
+        except GatewayRejected as refusal:
+            if "receipt" not in str(refusal).lower():
+                raise
+            existing = self.find_order(receipt=receipt)
+            if existing is None or existing.amount_paise != amount_paise:
+                raise
+            return existing
+
+    def find_order(self, *, receipt: str) -> GatewayOrder | None:
+        found = self._client.order.all({"receipt": receipt, "count": 1})
+        orders = [_parsed(entities.order_from, entity) for entity in _items(found)]
+        return next((order for order in orders if order.receipt == receipt), None)
+
+    def list_order_payments(self, order_id: str) -> list[GatewayPayment]:
+        _demand_id(order_id, "order")
+        found = self._client.order.payments(order_id, {"count": MAX_LIST})
+        return [_parsed(entities.payment_from, entity) for entity in _items(found)]
+
+    def get_payment(self, payment_id: str) -> GatewayPayment:
+        _demand_id(payment_id, "pay")
+        return _parsed(entities.payment_from, self._client.payment.fetch(payment_id, {}))
+
+    def capture_payment(self, payment_id: str, *, amount_paise: int) -> GatewayPayment:
+        _demand_id(payment_id, "pay")
+        try:
+            # A fresh dict: the SDK's default one is shared by all threads.
+            reply = self._client.payment.capture(payment_id, amount_paise, {"currency": CURRENCY})
+        except GatewayRejected as refusal:
+            if "already been captured" not in str(refusal):
+                raise
+            return self.get_payment(payment_id)
+        return _parsed(entities.payment_from, reply)
+
+    def refund_payment(
+        self, payment_id: str, *, amount_paise: int, idempotency_key: str
+    ) -> GatewayRefund:
+        _demand_id(payment_id, "pay")
+        reply = self._client.payment.refund(
+            payment_id,
+            {"amount": amount_paise, "speed": "normal", "receipt": idempotency_key},
+            headers={"X-Refund-Idempotency": idempotency_key},
+        )
+        return _parsed(entities.refund_from, reply)
+
+    def list_refunds(self, payment_id: str) -> list[GatewayRefund]:
+        _demand_id(payment_id, "pay")
+        found = self._client.payment.fetch_multiple_refund(payment_id, {"count": MAX_LIST})
+        return [_parsed(entities.refund_from, entity) for entity in _items(found)]
+
+
+def _demand_id(value: str, prefix: str) -> None:
+    if not entities.is_gateway_id(value, prefix):
+        raise GatewayRejected(f"Not an id of the gateway: expected {prefix}_….")
+
+
+def _items(collection: Mapping[str, Any]) -> list[dict[str, Any]]:
+    items = collection.get("items")
+    return list(items) if isinstance(items, list) else []
+
+
+def _parsed(parse: Callable[[Mapping[str, Any]], T], entity: Any) -> T:
+    try:
+        return parse(entity if isinstance(entity, Mapping) else {})
+    except entities.MalformedEntity as error:
+        log.error("gateway.malformed_answer", detail=str(error))
+        raise GatewayOutcomeUnknown from error

@@ -1,0 +1,238 @@
+"""Orders, the payments made for them, refunds, and the gateway's events.
+
+Amounts are integer paise in `*_paise`. Rows are moved by `ops.moves.Stateful.move`, which
+leaves a history row each time.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from notes.models import Note
+from notevault.kit import money
+from notevault.kit.ids import uuid7
+from ops.moves import Move, Stateful
+from payments.states import (
+    ORDER_MOVES,
+    PAYMENT_MOVES,
+    REFUND_MOVES,
+    EventState,
+    ItemOutcome,
+    OrderState,
+    PaymentState,
+    RefundState,
+)
+
+
+class OrderMove(Move):
+    row = models.ForeignKey("Order", on_delete=models.CASCADE, related_name="moves")
+
+
+class PaymentMove(Move):
+    row = models.ForeignKey("Payment", on_delete=models.CASCADE, related_name="moves")
+
+
+class RefundMove(Move):
+    row = models.ForeignKey("Refund", on_delete=models.CASCADE, related_name="moves")
+
+
+class Order(Stateful):
+    """One checkout. `total_paise` is what the buyer is asked to pay."""
+
+    MOVES = ORDER_MOVES
+    HISTORY = OrderMove
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    buyer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders"
+    )
+    state = models.CharField(max_length=20, choices=OrderState, default=OrderState.CREATED)
+    currency = models.CharField(max_length=3, default=money.CURRENCY)
+    subtotal_paise = models.PositiveIntegerField(help_text="The sum of list prices.")
+    discount_paise = models.PositiveIntegerField()
+    total_paise = models.PositiveIntegerField()
+    gateway_order_id = models.CharField(max_length=40, unique=True, null=True)
+    claimed_until = models.DateTimeField(
+        null=True, help_text="Until then one caller has the right to create the gateway's order."
+    )
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    paid_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="order_total_adds_up",
+                condition=Q(total_paise=F("subtotal_paise") - F("discount_paise")),
+            ),
+            models.CheckConstraint(
+                name="order_total_free_or_payable",
+                condition=Q(total_paise=0) | Q(total_paise__gte=100),
+            ),
+            models.CheckConstraint(
+                name="order_awaiting_has_gateway_order",
+                condition=~Q(state=OrderState.AWAITING_PAYMENT) | Q(gateway_order_id__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["buyer", "-created_at", "-id"], name="orders_of_buyer"),
+            models.Index(
+                fields=["expires_at"],
+                name="orders_to_expire",
+                condition=Q(state__in=[OrderState.CREATED, OrderState.AWAITING_PAYMENT]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"order {self.pk}"
+
+    @property
+    def receipt(self) -> str:
+        """Our name for it at the gateway (at most 40 characters)."""
+        return f"nv_{self.pk.hex}"
+
+
+class OrderItem(models.Model):
+    """One note in an order, with the price and the commission as they were sold."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="items")
+    note = models.ForeignKey(Note, on_delete=models.PROTECT, related_name="+")
+    buyer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    seller = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    title = models.CharField(max_length=120)
+    price_paise = models.PositiveIntegerField()
+    discount_paise = models.PositiveIntegerField()
+    paid_paise = models.PositiveIntegerField()
+    commission_bps = models.PositiveSmallIntegerField()
+    commission_paise = models.PositiveIntegerField()
+    seller_share_paise = models.PositiveIntegerField()
+    is_open = models.BooleanField(
+        default=True, help_text="The order still waits for its money, so the note is spoken for."
+    )
+    outcome = models.CharField(max_length=12, choices=ItemOutcome, default=ItemOutcome.PENDING)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["order", "note"], name="note_once_per_order"),
+            models.UniqueConstraint(
+                fields=["buyer", "note"],
+                condition=Q(is_open=True),
+                name="one_open_order_per_buyer_and_note",
+            ),
+            models.CheckConstraint(
+                name="item_price_adds_up",
+                condition=Q(paid_paise=F("price_paise") - F("discount_paise")),
+            ),
+            models.CheckConstraint(
+                name="item_shares_add_up",
+                condition=Q(paid_paise=F("commission_paise") + F("seller_share_paise")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Payment(Stateful):
+    """One attempt to pay, as the gateway told us of it.
+
+    `settles` marks the one payment that the order was fulfilled with; a second capture of
+    an order never gets it (I1).
+    """
+
+    MOVES = PAYMENT_MOVES
+    HISTORY = PaymentMove
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="payments")
+    gateway_payment_id = models.CharField(max_length=40, unique=True)
+    state = models.CharField(max_length=12, choices=PaymentState, default=PaymentState.CREATED)
+    # What the gateway says, so also what is absurd and goes into quarantine.
+    amount_paise = models.PositiveBigIntegerField()
+    currency = models.CharField(max_length=3)
+    method = models.CharField(max_length=32, blank=True)
+    fee_paise = models.PositiveBigIntegerField(null=True)
+    tax_paise = models.PositiveBigIntegerField(null=True)
+    error_code = models.CharField(max_length=64, blank=True)
+    error_description = models.CharField(max_length=255, blank=True)
+    settles = models.BooleanField(default=False)
+    given_back_paise = models.PositiveBigIntegerField(
+        default=0, help_text="Refunds asked for and not failed; never above the amount (I4)."
+    )
+    created_at = models.DateTimeField()
+    captured_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["order"], condition=Q(settles=True), name="one_settling_payment_per_order"
+            ),
+            models.CheckConstraint(
+                name="refunds_never_exceed_capture",
+                condition=Q(given_back_paise__lte=F("amount_paise")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.gateway_payment_id
+
+
+class Refund(Stateful):
+    """Money on its way back to the buyer. Its id is the gateway's idempotency key."""
+
+    MOVES = REFUND_MOVES
+    HISTORY = RefundMove
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
+    state = models.CharField(max_length=12, choices=RefundState, default=RefundState.REQUESTED)
+    amount_paise = models.PositiveBigIntegerField()
+    why = models.CharField(max_length=200)
+    gateway_refund_id = models.CharField(max_length=40, unique=True, null=True)
+    created_at = models.DateTimeField()
+    processed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="refund_is_positive", condition=Q(amount_paise__gt=0))
+        ]
+
+    def __str__(self) -> str:
+        return f"refund {self.pk}"
+
+    @property
+    def idempotency_key(self) -> str:
+        return self.pk.hex
+
+
+class WebhookEvent(models.Model):
+    """One event of the gateway, stored before it is acted on (I5).
+
+    `received` ones have a job under way. `acknowledged` ones ask nothing of us.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    event_id = models.CharField(max_length=80, unique=True)
+    event = models.CharField(max_length=64)
+    payload = models.JSONField()
+    state = models.CharField(max_length=12, choices=EventState, default=EventState.RECEIVED)
+    created_at = models.DateTimeField(help_text="At the gateway.")
+    received_at = models.DateTimeField()
+    handled_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["-received_at"], name="events_newest"),
+            models.Index(
+                fields=["received_at"],
+                name="events_unhandled",
+                condition=Q(state=EventState.RECEIVED),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.event_id}"

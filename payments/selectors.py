@@ -1,0 +1,121 @@
+"""Reads of orders, and what the buyer should do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from notevault.kit.pagination import Sort
+from payments.checkout import OrderNotFound
+from payments.gateways import get_gateway
+from payments.models import Order, OrderItem, Payment, Refund
+from payments.states import ItemOutcome, OrderState, PaymentState, RefundState
+
+Row = dict[str, Any]
+
+NEWEST = Sort("created_at")
+UNDECIDED = ("pay", "wait")
+
+_ORDER = (
+    "id",
+    "state",
+    "currency",
+    "subtotal_paise",
+    "discount_paise",
+    "total_paise",
+    "gateway_order_id",
+    "created_at",
+    "expires_at",
+    "paid_at",
+)
+_ITEM = ("order_id", "note_id", "title", "price_paise", "discount_paise", "paid_paise", "outcome")
+
+
+def list_orders(buyer_id: UUID) -> QuerySet[Order, Row]:
+    return Order.objects.filter(buyer_id=buyer_id).values(*_ORDER)
+
+
+def get_order(*, order_id: UUID, buyer_id: UUID) -> Row:
+    """The buyer's own order, complete. Raises OrderNotFound for others'."""
+    row = list_orders(buyer_id).filter(pk=order_id).first()
+    if row is None:
+        raise OrderNotFound
+    return complete([row])[0]
+
+
+def complete(rows: list[Row]) -> list[Row]:
+    """Add items and next action to order rows: three queries for any number of rows."""
+    ids = [row["id"] for row in rows]
+    items = _by_order(OrderItem.objects.filter(order_id__in=ids).values(*_ITEM))
+    payments = _by_order(Payment.objects.filter(order_id__in=ids).values("order_id", "state"))
+    owed = Refund.objects.filter(
+        payment__order_id__in=ids, state__in=[RefundState.REQUESTED, RefundState.PENDING]
+    )
+    refunding = set(owed.values_list("payment__order_id", flat=True))
+    for row in rows:
+        lines = items.get(row["id"], [])
+        states = {payment["state"] for payment in payments.get(row["id"], [])}
+        row["items"] = [{k: v for k, v in line.items() if k != "order_id"} for line in lines]
+        row["next_action"] = next_action(
+            row["state"],
+            payment_states=states,
+            has_access=any(line["outcome"] == ItemOutcome.GRANTED for line in lines),
+            is_refunding=row["id"] in refunding,
+        )
+        row["checkout"] = _checkout(row) if row["next_action"] == "pay" else None
+    return rows
+
+
+def next_action(
+    state: str, *, payment_states: set[str], has_access: bool, is_refunding: bool
+) -> str | None:
+    """`pay`, `wait`, `download`, `contact_support`, or None when the order is over.
+
+    A buyer whose payment is under way is told to wait, never to pay again.
+    """
+    if PaymentState.QUARANTINED in payment_states:
+        return "contact_support"
+    if state in (OrderState.PAID, OrderState.PARTIALLY_REFUNDED) and has_access:
+        return "download"
+    if is_refunding or payment_states & {PaymentState.CREATED, PaymentState.AUTHORIZED}:
+        return "wait"
+    if state == OrderState.AWAITING_PAYMENT:
+        return "pay"
+    if state == OrderState.CREATED:
+        return "wait"
+    if state == OrderState.PAID:
+        return "contact_support"  # nothing was granted and no refund is under way
+    return None
+
+
+def _checkout(row: Row) -> Row:
+    """What Razorpay Checkout is opened with."""
+    gateway = get_gateway()
+    return {
+        "key_id": gateway.key_id,
+        "gateway_order_id": row["gateway_order_id"],
+        "amount_paise": row["total_paise"],
+        "currency": row["currency"],
+        "url": gateway.checkout_url(row["gateway_order_id"]),
+    }
+
+
+def _by_order(rows: Iterable[Row]) -> dict[UUID, list[Row]]:
+    grouped: dict[UUID, list[Row]] = {}
+    for row in rows:
+        grouped.setdefault(row["order_id"], []).append(row)
+    return grouped
+
+
+def order_id_of_gateway_order(gateway_order_id: str) -> UUID | None:
+    found = Order.objects.filter(gateway_order_id=gateway_order_id)
+    return found.values_list("pk", flat=True).first()
+
+
+def is_decided(order_id: UUID) -> bool:
+    """False while the buyer can only pay or wait."""
+    row = Order.objects.filter(pk=order_id).values(*_ORDER)[0]
+    return complete([row])[0]["next_action"] not in UNDECIDED

@@ -1,0 +1,94 @@
+"""The state machines of money. States only go forward; a late capture is legal."""
+
+from django.db import models
+
+
+class OrderState(models.TextChoices):
+    CREATED = "created"
+    AWAITING_PAYMENT = "awaiting_payment"
+    PAID = "paid"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    REFUNDED = "refunded"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+_CLOSED_UNPAID = {OrderState.EXPIRED, OrderState.CANCELLED, OrderState.FAILED}
+OPEN_ORDER = (OrderState.CREATED, OrderState.AWAITING_PAYMENT)
+
+ORDER_MOVES: dict[str, set[str]] = {
+    OrderState.CREATED: {OrderState.AWAITING_PAYMENT, OrderState.PAID, *_CLOSED_UNPAID},
+    OrderState.AWAITING_PAYMENT: {OrderState.PAID, *_CLOSED_UNPAID},
+    OrderState.EXPIRED: {OrderState.PAID},
+    OrderState.CANCELLED: {OrderState.PAID},
+    OrderState.FAILED: {OrderState.PAID},
+    OrderState.PAID: {OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED},
+    OrderState.PARTIALLY_REFUNDED: {OrderState.REFUNDED},
+    OrderState.REFUNDED: set(),
+}
+
+
+class PaymentState(models.TextChoices):
+    CREATED = "created"
+    AUTHORIZED = "authorized"
+    FAILED = "failed"
+    CAPTURED = "captured"
+    QUARANTINED = "quarantined"
+    REFUNDED = "refunded"
+
+
+PAYMENT_MOVES: dict[str, set[str]] = {
+    PaymentState.CREATED: {
+        PaymentState.AUTHORIZED,
+        PaymentState.FAILED,
+        PaymentState.CAPTURED,
+        PaymentState.QUARANTINED,
+        PaymentState.REFUNDED,
+    },
+    # The bank may say yes after it said no.
+    PaymentState.FAILED: {
+        PaymentState.AUTHORIZED,
+        PaymentState.CAPTURED,
+        PaymentState.QUARANTINED,
+        PaymentState.REFUNDED,
+    },
+    PaymentState.AUTHORIZED: {
+        PaymentState.FAILED,
+        PaymentState.CAPTURED,
+        PaymentState.QUARANTINED,
+        PaymentState.REFUNDED,
+    },
+    PaymentState.CAPTURED: {PaymentState.REFUNDED},
+    PaymentState.QUARANTINED: {PaymentState.CAPTURED, PaymentState.REFUNDED},
+    PaymentState.REFUNDED: set(),
+}
+
+
+class RefundState(models.TextChoices):
+    REQUESTED = "requested"
+    PENDING = "pending"
+    PROCESSED = "processed"
+    FAILED = "failed"
+
+
+REFUND_MOVES: dict[str, set[str]] = {
+    RefundState.REQUESTED: {RefundState.PENDING, RefundState.PROCESSED, RefundState.FAILED},
+    RefundState.PENDING: {RefundState.PROCESSED, RefundState.FAILED},
+    RefundState.PROCESSED: set(),
+    RefundState.FAILED: set(),
+}
+
+
+class EventState(models.TextChoices):
+    RECEIVED = "received"
+    HANDLED = "handled"
+    ACKNOWLEDGED = "acknowledged"
+
+
+class ItemOutcome(models.TextChoices):
+    """What became of a line once its money was captured."""
+
+    PENDING = "pending"
+    GRANTED = "granted"
+    GIVEN_BACK = "given_back"

@@ -1,0 +1,46 @@
+"""Background work of the money."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from notevault.kit import clock
+from ops.jobs import Retries, RetryLater, job, periodic
+from payments import checkout, refunds, verification
+from payments.gateways.base import GatewayOutcomeUnknown, GatewayUnavailable
+from payments.webhooks import handlers
+
+# Pauses double from a second to a quarter of an hour: about a day in all.
+A_DAY = Retries(attempts=100, first_s=1, longest_s=900)
+
+
+@job(queue="payments", retries=A_DAY)
+def handle_event(*, event_id: str) -> None:
+    try:
+        handlers.handle(event_id=UUID(event_id), now=clock.now())
+    except handlers.OrderNotKnownYet as error:
+        raise RetryLater("the order is not known yet") from error
+
+
+@job(queue="payments", retries=A_DAY)
+def send_refund(*, refund_id: str) -> None:
+    try:
+        refunds.send_refund(refund_id=UUID(refund_id), now=clock.now())
+    except (GatewayUnavailable, GatewayOutcomeUnknown) as error:
+        raise RetryLater(error.detail) from error
+
+
+@job(queue="payments", retries=A_DAY)
+def check_order(*, order_id: str) -> None:
+    try:
+        settled = verification.check_order(order_id=UUID(order_id), now=clock.now())
+    except (GatewayUnavailable, GatewayOutcomeUnknown) as error:
+        raise RetryLater(error.detail) from error
+    if not settled:
+        raise RetryLater("the payment is not captured yet")
+
+
+@periodic("* * * * *", queue="payments")
+def expire_orders() -> None:
+    while checkout.expire_orders(now=clock.now()):
+        pass

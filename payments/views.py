@@ -1,0 +1,210 @@
+"""Orders, payment verification and the gateway's webhook."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.parsers import BaseParser
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from notevault.kit import clock, money
+from notevault.kit.pagination import PageRequest, paginate
+from notevault.kit.throttling import SharedThrottle
+from notevault.kit.views import APIView
+from payments import checkout, examples, selectors, serializers, verification
+from payments.waiting import wait_until
+from payments.webhooks import inbox
+
+
+def _order(order_id: UUID, buyer_id: UUID, status: int = 200) -> Response:
+    order = selectors.get_order(order_id=order_id, buyer_id=buyer_id)
+    return Response(order, status=status, headers={"Cache-Control": "no-store"})
+
+
+class OrderListView(APIView):
+    throttle_scope = "order"
+
+    def get_throttles(self) -> list[Any]:
+        return [SharedThrottle()] if self.request.method == "POST" else super().get_throttles()
+
+    @extend_schema(
+        operation_id="list_orders",
+        tags=["buying"],
+        summary="One's orders, newest first",
+        parameters=[PageRequest],
+        responses={200: serializers.OrderListResponse},
+        examples=[examples.ORDER_LIST],
+    )
+    def get(self, request: Request) -> Response:
+        query = self.query(PageRequest)
+        page = paginate(
+            selectors.list_orders(request.user.pk),
+            sort=selectors.NEWEST,
+            filters={"buyer": request.user.pk},
+            cursor=query.get("cursor"),
+            limit=query["limit"],
+        )
+        return Response({"items": selectors.complete(page.items), "next_cursor": page.next_cursor})
+
+    @extend_schema(
+        operation_id="start_order",
+        tags=["buying"],
+        summary="Start a checkout",
+        description=(
+            "Answers 201 with a new order, or 200 with the open order of the same cart: a "
+            "repeat never makes a second one. An order of free notes is paid at once."
+        ),
+        request=serializers.CartRequest,
+        responses={200: serializers.OrderResponse, 201: serializers.OrderResponse},
+        examples=[examples.CART, examples.ORDER],
+    )
+    def post(self, request: Request) -> Response:
+        data = self.body(serializers.CartRequest)
+        started = checkout.start_checkout(
+            buyer_id=request.user.pk, note_ids=data["note_ids"], now=clock.now()
+        )
+        return _order(started.order_id, request.user.pk, status=201 if started.is_new else 200)
+
+
+class OrderPreviewView(APIView):
+    @extend_schema(
+        operation_id="preview_order",
+        tags=["buying"],
+        summary="What a cart would cost",
+        request=serializers.CartRequest,
+        responses={200: serializers.PreviewResponse},
+        examples=[examples.CART, examples.PREVIEW],
+    )
+    def post(self, request: Request) -> Response:
+        data = self.body(serializers.CartRequest)
+        notes, quote = checkout.quote_cart(buyer_id=request.user.pk, note_ids=data["note_ids"])
+        lines = [
+            {
+                "note_id": note.pk,
+                "title": note.title,
+                "price_paise": line.price_paise,
+                "discount_paise": line.discount_paise,
+                "paid_paise": line.paid_paise,
+            }
+            for note, line in zip(notes, quote.lines, strict=True)
+        ]
+        return Response(
+            {
+                "subtotal_paise": quote.subtotal_paise,
+                "discount_paise": quote.discount_paise,
+                "total_paise": quote.total_paise,
+                "currency": money.CURRENCY,
+                "items": lines,
+            }
+        )
+
+
+class OrderDetailView(APIView):
+    @extend_schema(
+        operation_id="get_order",
+        tags=["buying"],
+        summary="One order; with `wait`, its outcome",
+        parameters=[serializers.OrderWaitRequest],
+        responses={200: serializers.OrderResponse},
+        examples=[examples.PAID_ORDER],
+    )
+    def get(self, request: Request, order_id: UUID) -> Response:
+        wait = self.query(serializers.OrderWaitRequest)["wait"]
+        buyer_id = request.user.pk
+        before = selectors.get_order(order_id=order_id, buyer_id=buyer_id)
+        if before["next_action"] not in selectors.UNDECIDED or not wait:
+            return Response(before, headers={"Cache-Control": "no-store"})
+        wait_until(lambda: selectors.is_decided(order_id), seconds=wait)
+        return _order(order_id, buyer_id)
+
+
+class OrderCancelView(APIView):
+    @extend_schema(
+        operation_id="cancel_order",
+        tags=["buying"],
+        summary="Give up an unpaid order",
+        request=None,
+        responses={200: serializers.OrderResponse},
+        examples=[examples.CANCELLED_ORDER],
+    )
+    def post(self, request: Request, order_id: UUID) -> Response:
+        checkout.cancel_order(order_id=order_id, buyer_id=request.user.pk, now=clock.now())
+        return _order(order_id, request.user.pk)
+
+
+class VerifyView(APIView):
+    throttle_classes = (SharedThrottle,)
+    throttle_scope = "verify"
+
+    @extend_schema(
+        operation_id="verify_payment",
+        tags=["buying"],
+        summary="Hand in what Razorpay Checkout returned",
+        description="Safe to repeat. `next_action` says whether to download or to wait.",
+        request=serializers.VerifyRequest,
+        responses={200: serializers.OrderResponse},
+        examples=[examples.VERIFY, examples.PAID_ORDER],
+    )
+    def post(self, request: Request) -> Response:
+        data = self.body(serializers.VerifyRequest)
+        order_id = verification.verify_payment(
+            buyer_id=request.user.pk,
+            gateway_order_id=data["razorpay_order_id"],
+            gateway_payment_id=data["razorpay_payment_id"],
+            signature=data["razorpay_signature"],
+            now=clock.now(),
+        )
+        return _order(order_id, request.user.pk)
+
+
+class AnyBody(BaseParser):
+    """Leaves the body alone: the signature is over its raw bytes."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, *_: Any, **__: Any) -> None:
+        return None
+
+
+class WebhookView(APIView):
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    throttle_classes = ()
+    parser_classes = (AnyBody,)
+
+    @extend_schema(
+        operation_id="razorpay_webhook",
+        tags=["gateway"],
+        summary="Razorpay's events",
+        description="Acknowledged once stored; the work is done by a job.",
+        parameters=[
+            OpenApiParameter(
+                "X-Razorpay-Signature",
+                str,
+                OpenApiParameter.HEADER,
+                required=True,
+                description="Hex HMAC-SHA256 of the raw body under the webhook secret.",
+            ),
+            OpenApiParameter(
+                "X-Razorpay-Event-Id",
+                str,
+                OpenApiParameter.HEADER,
+                description="Unique per event; derived from the body when missing.",
+            ),
+        ],
+        request=serializers.WebhookBody,
+        responses={200: serializers.WebhookAck},
+        examples=[examples.WEBHOOK, examples.WEBHOOK_ACK],
+    )
+    def post(self, request: Request) -> Response:
+        is_new = inbox.receive(
+            body=request._request.body,
+            signature=request.headers.get("X-Razorpay-Signature", ""),
+            event_id=request.headers.get("X-Razorpay-Event-Id", ""),
+            now=clock.now(),
+        )
+        return Response({"status": "stored" if is_new else "duplicate"})
