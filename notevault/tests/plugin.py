@@ -106,6 +106,10 @@ def run_jobs(db: None) -> Callable[[], list[str]]:
 
     from ops.jobs import RetryLater
 
+    # Not managed by Django, so not flushed between transactional tests.
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs")
+
     def run() -> list[str]:
         ran: list[str] = []
         seen: set[int] = set()

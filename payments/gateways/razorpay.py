@@ -84,9 +84,10 @@ def _refusal(reply: requests.Response, changes_something: bool) -> GatewayError 
     """The error that a reply stands for, or None for a usable answer."""
     told = _error_of(reply)
     description = str(told.get("description") or "")
-    if reply.ok and told.get("is_json"):
+    is_success = 200 <= reply.status_code < 300
+    if is_success and told["is_json"]:
         return None
-    if reply.ok or reply.status_code >= 500:
+    if is_success or reply.status_code >= 500:
         return (
             GatewayOutcomeUnknown(retry_after=5)
             if changes_something

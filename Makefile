@@ -1,0 +1,89 @@
+# Every habit of this project. `make help` lists them.
+
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+RUN := $(BIN)/python
+ARGS ?=
+
+# What the demo uses must not depend on a developer's .env with real accounts.
+DEMO := DJANGO_SETTINGS_MODULE=notevault.settings.local DJANGO_READ_DOT_ENV=false $(RUN) manage.py
+
+.DEFAULT_GOAL := help
+.PHONY: help demo clean-demo test full lint types imports migrations deploy-check schema \
+	fuzz format migrate lock install hooks check
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+demo: .venv/local ## Set everything up and buy a note; ARGS=--once stops after the purchase
+	@$(DEMO) demo $(ARGS)
+
+clean-demo: ## Remove what the demo made
+	@if [ -x $(RUN) ]; then $(DEMO) demo --clean; else rm -rf .data; fi
+
+test: .venv/test ## Set everything up and pass the tests
+	@$(RUN) -m pytest $(ARGS)
+
+full: .venv/test ## Every test, also the slow ones
+	@$(RUN) -m pytest -m "full or not full" $(ARGS)
+	@$(MAKE) fuzz
+
+lint: .venv/test ## Style and bugs (ruff)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: .venv/test ## Types (mypy)
+	@DJANGO_READ_DOT_ENV=false $(BIN)/mypy notevault notes payments alerts ops
+
+imports: .venv/test ## The import contracts
+	@$(BIN)/lint-imports --no-logo
+
+migrations: .venv/test ## No model without its migration, no migration that blocks
+	@DJANGO_READ_DOT_ENV=false $(RUN) manage.py makemigrations --check --dry-run
+	@DJANGO_READ_DOT_ENV=false DJANGO_SETTINGS_MODULE=notevault.settings.test \
+		$(RUN) manage.py lintmigrations --project-root-path . --no-cache --quiet ok ignore
+
+deploy-check: .venv/test ## Django's deployment checks on production settings
+	@set -a; . deploy/check.env; set +a; DJANGO_READ_DOT_ENV=false \
+		$(RUN) manage.py check --deploy --fail-level WARNING
+
+schema: .venv/test ## The OpenAPI schema has no warning
+	@DJANGO_READ_DOT_ENV=false $(RUN) manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+check: lint types imports migrations deploy-check schema ## Every gate but the tests
+
+fuzz: .venv/test ## Schemathesis against a running server, 300 examples an operation
+	@DJANGO_READ_DOT_ENV=false $(RUN) manage.py fuzz $(ARGS)
+
+format: .venv/test ## Rewrite the code in the house's format
+	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format .
+
+migrate: .venv/local ## Bring the development database up to date
+	@$(RUN) manage.py migrate
+
+hooks: .venv/test ## Run the gates before each commit
+	@$(BIN)/pre-commit install
+
+lock: .venv/bootstrap ## Resolve requirements/*.in into hashed locks
+	@for name in bootstrap base local test load production; do \
+		$(BIN)/uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 \
+			requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+
+install: .venv/test ## Install all that development needs into .venv
+
+.venv/bootstrap: requirements/bootstrap.txt
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 is needed, and no python3 was found."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; $(PYTHON) is older. Set PYTHON=…"; exit 1; }
+	@[ -x $(RUN) ] || $(PYTHON) -m venv .venv || \
+		{ rm -rf .venv; echo "No virtual environment could be made. On Debian: apt-get install python3-venv"; exit 1; }
+	@$(RUN) -m pip install -q --disable-pip-version-check --require-hashes -r $< || \
+		{ echo "Packages cannot be downloaded. Is the network there?"; exit 1; }
+	@touch $@
+
+.venv/%: requirements/%.txt .venv/bootstrap
+	@echo "Installing requirements/$*.txt …"
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install -q --require-hashes -r $< || \
+		$(RUN) -m pip install -q --disable-pip-version-check --require-hashes -r $< || \
+		{ echo "Packages cannot be downloaded. Is the network there?"; exit 1; }
+	@touch $@

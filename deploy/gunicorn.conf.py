@@ -1,0 +1,17 @@
+"""How the web process is served: threads, so that a slow client holds one of them only."""
+
+import os
+
+bind = f"{os.environ.get('WEB_BIND', '0.0.0.0')}:{os.environ.get('PORT', '5001')}"  # noqa: S104 a pod
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_WORKERS", "2"))
+threads = int(os.environ.get("WEB_THREADS", "8"))
+# Requests under way at SIGTERM get this long, in seconds.
+graceful_timeout = 30
+timeout = 60
+keepalive = 5
+control_socket_disable = True
+
+# Structured logs come from the application; this keeps gunicorn's own to warnings.
+loglevel = "warning"
+accesslog = None

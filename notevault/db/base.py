@@ -1,0 +1,53 @@
+"""The database engine `notevault.db`: django-prometheus's PostgreSQL, which starts itself.
+
+Without EMBEDDED in the DATABASES entry it is django-prometheus's engine and nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from django.db.backends.postgresql.client import DatabaseClient as PostgreSQLClient
+from django_prometheus.db.backends.postgresql import base
+
+from notevault import embedded
+
+
+class DatabaseClient(PostgreSQLClient):
+    """`manage.py dbshell`, with the psql of the server's own version."""
+
+    @classmethod
+    def settings_to_cmd_args_env(
+        cls, settings_dict: dict[str, Any], parameters: Iterable[str]
+    ) -> tuple[list[str], dict[str, str] | None]:
+        args, env = super().settings_to_cmd_args_env(settings_dict, parameters)
+        if settings_dict.get("EMBEDDED"):
+            embedded.server(Path(settings_dict["EMBEDDED"])).ensure_running()
+            args[0] = str(embedded.find_binaries() / "psql")
+        return args, env
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    client_class = DatabaseClient
+    _seen_running: ClassVar[set[str]] = set()
+
+    def get_connection_params(self) -> dict[str, Any]:
+        base_dir = self.settings_dict.get("EMBEDDED")
+        if base_dir and base_dir not in self._seen_running:
+            embedded.server(Path(base_dir)).ensure_running()
+            self._seen_running.add(base_dir)
+        params: dict[str, Any] = super().get_connection_params()
+        return params
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """A connection; a server of ours that has died since is started again first."""
+        try:
+            return super().get_new_connection(conn_params)
+        except self.Database.OperationalError:
+            base_dir = self.settings_dict.get("EMBEDDED")
+            if not base_dir or embedded.server(Path(base_dir)).is_running():
+                raise
+            embedded.server(Path(base_dir)).ensure_running()
+            return super().get_new_connection(conn_params)

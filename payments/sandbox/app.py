@@ -1,0 +1,63 @@
+"""The sandbox: its keys, its state and its deliverer, without any server."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+from payments.sandbox.clock import Clock
+from payments.sandbox.entities import Entity, event_body, new_id, stable_id
+from payments.sandbox.refund_keys import KeysInUse
+from payments.sandbox.store import Store
+from payments.sandbox.webhooks import Deliverer
+
+
+@dataclass(frozen=True)
+class Config:
+    """`state` is a path or ":memory:"; without `webhook_url` events are only recorded."""
+
+    key_id: str
+    key_secret: str
+    webhook_secret: str
+    webhook_url: str | None = None
+    state: str = ":memory:"
+    clock_speed: float = 1.0
+
+
+class Sandbox:
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.account_id = stable_id("acc", config.key_id)
+        self.clock = Clock(config.clock_speed)
+        self.store = Store(config.state)
+        self.refund_keys = KeysInUse()
+        self.deliverer = Deliverer(store=self.store, clock=self.clock, url=config.webhook_url)
+
+    def start(self) -> None:
+        self.deliverer.start()
+
+    def stop(self) -> None:
+        self.deliverer.stop()
+        self.store.close()
+
+    def emit(self, event: str, **entities: Entity) -> None:
+        """Record an event with snapshots of its entities, and send it after the commit."""
+        event_id, created_at = new_id(), self.clock.timestamp()
+        body = event_body(
+            account_id=self.account_id, event=event, entities=entities, created_at=created_at
+        )
+        self.deliverer.outbox.insert_event(
+            event_id=event_id,
+            event=event,
+            body=body,
+            signature=sign(self.config.webhook_secret, body),
+            created_at=created_at,
+        )
+        if self.deliverer.accepts():
+            self.deliverer.enqueue(event_id)
+
+    def checkout_signature(self, *, order_id: str, payment_id: str) -> str:
+        return sign(self.config.key_secret, f"{order_id}|{payment_id}".encode())
+
+
+def sign(secret: str, message: bytes) -> str:
+    return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()

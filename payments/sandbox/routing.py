@@ -1,0 +1,112 @@
+"""From a request to its handler: the one function through which everything passes."""
+
+import base64
+import binascii
+import hmac
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from payments.sandbox import api, checkout, index
+from payments.sandbox.app import Sandbox
+from payments.sandbox.errors import RazorpayError, unrelated_to_payment
+from payments.sandbox.messages import Request, Response, error_response
+from payments.sandbox.pages import error_page
+from payments.sandbox.payments import give_back_expired
+
+Handler = Callable[..., Response]
+
+logger = logging.getLogger("razorpay_sandbox")
+
+
+@dataclass(frozen=True)
+class Route:
+    """An open route asks for no keys; a page route refuses people in HTML."""
+
+    method: str
+    pattern: re.Pattern[str]
+    handler: Handler
+    is_open: bool = False
+    is_page: bool = False
+
+
+def _api(method: str, path: str, handler: Handler) -> Route:
+    return Route(method, _compile(path), handler)
+
+
+def _page(method: str, path: str, handler: Handler) -> Route:
+    return Route(method, _compile(path), handler, is_open=True, is_page=True)
+
+
+def _compile(path: str) -> re.Pattern[str]:
+    return re.compile(path.replace("{id}", "([^/]+)"))
+
+
+ROUTES = (
+    _api("POST", "/v1/orders", api.create_order),
+    _api("GET", "/v1/orders", api.list_orders),
+    _api("GET", "/v1/orders/{id}", api.fetch_order),
+    _api("GET", "/v1/orders/{id}/payments", api.list_order_payments),
+    _api("GET", "/v1/payments", api.list_payments),
+    _api("GET", "/v1/payments/{id}", api.fetch_payment),
+    _api("POST", "/v1/payments/{id}/capture", api.capture_payment),
+    _api("POST", "/v1/payments/{id}/refund", api.refund_payment),
+    _api("GET", "/v1/payments/{id}/refunds", api.list_payment_refunds),
+    _api("GET", "/v1/payments/{id}/refunds/{id}", api.fetch_payment_refund),
+    _api("GET", "/v1/refunds", api.list_refunds),
+    _api("GET", "/v1/refunds/{id}", api.fetch_refund),
+    _api("GET", "/v1/settlements/recon/combined", api.combined_recon),
+    _api("GET", "/events", api.list_events),
+    _api("POST", "/events/{id}/replay", api.replay_event),
+    _api("POST", "/webhook/enable", api.enable_webhook),
+    _page("GET", "/", index.show_index),
+    _page("GET", "/checkout", checkout.find_checkout),
+    _page("GET", "/checkout/{id}", checkout.show_checkout),
+    _page("POST", "/checkout/{id}/pay", checkout.pay),
+    Route("GET", _compile("/health"), api.health, is_open=True),
+)
+
+
+def dispatch(sandbox: Sandbox, request: Request) -> Response:
+    """Answer a request; whatever happens, there is an answer."""
+    route, parameters = _find_route(request)
+    try:
+        if route is None:
+            raise unrelated_to_payment("The requested URL was not found on the server.", status=404)
+        if not route.is_open:
+            _authenticate(sandbox, request)
+        give_back_expired(sandbox)
+        return route.handler(sandbox, request, *parameters)
+    except RazorpayError as refusal:
+        if route is not None and route.is_page and not request.wants_json:
+            return error_page(refusal)
+        return error_response(refusal)
+    except Exception:
+        logger.exception("%s %s failed in the sandbox itself", request.method, request.path)
+        return error_response(
+            unrelated_to_payment(
+                "The server encountered an error. The incident has been reported to admins.",
+                status=500,
+                code="SERVER_ERROR",
+            )
+        )
+
+
+def _find_route(request: Request) -> tuple[Route | None, tuple[str, ...]]:
+    for route in ROUTES:
+        match = route.pattern.fullmatch(request.path)
+        if match and route.method == request.method:
+            return route, match.groups()
+    return None, ()
+
+
+def _authenticate(sandbox: Sandbox, request: Request) -> None:
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    try:
+        given = base64.b64decode(encoded, validate=True) if scheme.lower() == "basic" else b""
+    except (binascii.Error, ValueError):
+        given = b""
+    expected = f"{sandbox.config.key_id}:{sandbox.config.key_secret}".encode()
+    if not hmac.compare_digest(given, expected):
+        raise unrelated_to_payment("Authentication failed", status=401)

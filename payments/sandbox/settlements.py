@@ -1,0 +1,87 @@
+"""The settlement report: every captured payment and processed refund, settled at once."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from payments.sandbox.app import Sandbox
+from payments.sandbox.entities import Entity, collection, stable_id
+from payments.sandbox.errors import RazorpayError
+from payments.sandbox.store import decode
+from payments.sandbox.validation import Page, read_integer, read_page
+
+IST = timezone(timedelta(hours=5, minutes=30), "IST")
+MOST_ROWS = 1000
+
+
+def combined_recon(sandbox: Sandbox, query: Mapping[str, str]) -> Entity:
+    """What was settled in a month or on a day of Indian time, oldest first."""
+    page = read_page(query, largest=MOST_ROWS)
+    start, end = _window(query)
+    rows = sandbox.store.list_settled(Page(start=start, end=end, count=page.count, skip=page.skip))
+    return collection([_recon_item(row) for row in rows])
+
+
+def _window(query: Mapping[str, str]) -> tuple[int, int]:
+    """First and last second of the asked day or month."""
+    year = read_integer(query, "year", default=0)
+    month = read_integer(query, "month", default=0)
+    if not 1000 <= year <= 9998:
+        raise RazorpayError("The year must be 4 digits.", field="year")
+    if not 1 <= month <= 12:
+        raise RazorpayError("The month is not a valid month.", field="month")
+    day = read_integer(query, "day", default=0) if query.get("day") else None
+    try:
+        start = datetime(year, month, 1 if day is None else day, tzinfo=IST)
+    except ValueError:
+        raise RazorpayError("The day is not a valid day.", field="day") from None
+    if day is None:
+        end = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=IST)
+    else:
+        end = start + timedelta(days=1)
+    return int(start.timestamp()), int(end.timestamp()) - 1
+
+
+def _recon_item(row: Any) -> Entity:
+    payment: Entity = decode(row["payment"])
+    refund = decode(row["refund"]) if row["refund"] else None
+    booked = refund or payment
+    fee, tax = (0, 0) if refund else (payment["fee"], payment["tax"])
+    is_card = payment["method"] == "card"
+    return {
+        "entity_id": booked["id"],
+        "type": booked["entity"],
+        "debit": refund["amount"] if refund else 0,
+        "credit": 0 if refund else payment["amount"] - fee,
+        "amount": booked["amount"],
+        "currency": booked["currency"],
+        "fee": fee,
+        "tax": tax,
+        "on_hold": False,
+        "settled": True,
+        "created_at": booked["created_at"],
+        "settled_at": row["settled_at"],
+        **_settlement_of(row["settled_at"]),
+        "posted_at": None,
+        "credit_type": "default",
+        "description": None,
+        "notes": booked["notes"],
+        "payment_id": payment["id"] if refund else None,
+        "order_id": payment["order_id"],
+        "order_receipt": row["receipt"],
+        "method": payment["method"],
+        "card_network": "Visa" if is_card else None,
+        "card_issuer": None,
+        "card_type": "credit" if is_card else None,
+        "dispute_id": None,
+    }
+
+
+def _settlement_of(settled_at: int) -> dict[str, str]:
+    """Each Indian day is one settlement, so its id and UTR never change."""
+    day = datetime.fromtimestamp(settled_at, IST).replace(hour=0, minute=0, second=0)
+    settlement_id = stable_id("setl", day.date().isoformat())
+    return {
+        "settlement_id": settlement_id,
+        "settlement_utr": f"{int(day.timestamp())}{settlement_id[5:11].lower()}",
+    }

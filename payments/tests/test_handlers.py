@@ -1,0 +1,259 @@
+"""What each event does, and that its sample goes through to an end."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from alerts.models import Alert
+from notes.models import NoteAccess
+from notes.tests.factories import make_note
+from payments import refunds
+from payments.gateways.entities import MalformedEntity, payment_from
+from payments.models import Order, Payment, Refund, WebhookEvent
+from payments.settlement import settle_payment
+from payments.tests.factories import VECTORS, event_body, make_order, payment_entity, signed
+from payments.webhooks import handlers, inbox
+
+pytestmark = pytest.mark.django_db
+
+SECRET = "sandbox-webhook-secret"
+SAMPLES = VECTORS["sample_webhook_payloads"]
+
+
+def deliver(body, now):
+    signature = signed(body, SECRET)["signature"]
+    inbox.receive(body=body, signature=signature, event_id="", now=now)
+    return WebhookEvent.objects.latest("received_at", "id")
+
+
+@pytest.fixture
+def order(buyer, note, gateway, now):
+    return make_order(buyer=buyer, notes=[note], now=now)
+
+
+class TestPaymentEvents:
+    @pytest.mark.parametrize("event", ["payment.captured", "order.paid"])
+    def test_of_a_capture_settle_the_order(self, event, order, gateway, now, run_jobs):
+        payment = gateway.pay(order.gateway_order_id)
+        stored = deliver(
+            event_body(event, {"payment": payment_entity(payment)}, created_at=now), now
+        )
+
+        run_jobs()
+
+        order.refresh_from_db()
+        stored.refresh_from_db()
+        assert order.state == "paid"
+        assert (stored.state, stored.outcome) == ("handled", "order is paid")
+        assert order.moves.latest("id").why == f"payment captured, told by webhook {event}"
+
+    def test_of_a_failure_leave_the_order_payable(self, order, gateway, now, run_jobs):
+        payment = gateway.pay(order.gateway_order_id, status="failed")
+        deliver(
+            event_body("payment.failed", {"payment": payment_entity(payment)}, created_at=now), now
+        )
+
+        run_jobs()
+
+        order.refresh_from_db()
+        row = Payment.objects.get()
+        assert (order.state, row.state) == ("awaiting_payment", "failed")
+        assert (row.error_code, row.error_description) == ("BAD_REQUEST_ERROR", "Payment failed")
+
+    def test_before_their_order_is_known_wait_for_it(self, order, gateway, now, run_jobs):
+        payment = gateway.pay(order.gateway_order_id)
+        Order.objects.filter(pk=order.pk).update(state="created", gateway_order_id=None)
+        stored = deliver(
+            event_body("payment.captured", {"payment": payment_entity(payment)}, created_at=now),
+            now,
+        )
+        assert run_jobs() == []
+        stored.refresh_from_db()
+        assert stored.state == "received"
+        Order.objects.filter(pk=order.pk).update(
+            state="awaiting_payment", gateway_order_id=payment.order_id
+        )
+
+        assert run_jobs() == ["payments.tasks.handle_event"]
+
+        stored.refresh_from_db()
+        assert stored.state == "handled"
+
+    def test_without_an_order_are_acknowledged(self, order, gateway, now, run_jobs):
+        entity = {**payment_entity(gateway.pay(order.gateway_order_id)), "order_id": None}
+        stored = deliver(
+            event_body("payment.captured", {"payment": entity}, created_at=now), now
+        )
+
+        run_jobs()
+
+        stored.refresh_from_db()
+        assert stored.state == "acknowledged"
+        assert Payment.objects.count() == 0
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            {"id": "pay_short"},
+            {"order_id": "../../orders"},
+            {"amount": "9900"},
+            {"amount": -1},
+            {"amount": True},
+            {"amount": 10**30},
+            {"created_at": None},
+        ],
+    )
+    def test_with_a_damaged_entity_are_never_marked_as_handled(
+        self, damage, order, gateway, now
+    ):
+        entity = {**payment_entity(gateway.pay(order.gateway_order_id)), **damage}
+        stored = deliver(event_body("payment.captured", {"payment": entity}, created_at=now), now)
+
+        with pytest.raises(MalformedEntity):
+            handlers.handle(event_id=stored.pk, now=now)
+
+        stored.refresh_from_db()
+        assert stored.state == "received"
+        assert Payment.objects.count() == 0
+
+    def test_without_an_entity_are_never_marked_as_handled(self, now):
+        stored = deliver(event_body("payment.captured", {}, created_at=now), now)
+
+        with pytest.raises(MalformedEntity):
+            handlers.handle(event_id=stored.pk, now=now)
+
+
+class TestRefundEvents:
+    @pytest.fixture
+    def refund(self, order, gateway, now):
+        payment = gateway.pay(order.gateway_order_id)
+        settle_payment(order_id=order.pk, payment=payment, source="test", now=now)
+        return refunds.give_back(
+            payment=Payment.objects.get(), amount_paise=4000, why="test", now=now
+        )
+
+    def entity(self, refund, status):
+        return {
+            "id": "rfnd_AAAAAAAAAAAAAA",
+            "entity": "refund",
+            "payment_id": refund.payment.gateway_payment_id,
+            "amount": refund.amount_paise,
+            "currency": "INR",
+            "status": status,
+            "receipt": refund.idempotency_key,
+        }
+
+    def test_complete_a_refund_of_ours(self, refund, now):
+        body = event_body(
+            "refund.processed", {"refund": self.entity(refund, "processed")}, created_at=now
+        )
+
+        handlers.handle(event_id=deliver(body, now).pk, now=now)
+
+        refund.refresh_from_db()
+        assert (refund.state, refund.gateway_refund_id) == ("processed", "rfnd_AAAAAAAAAAAAAA")
+        assert Order.objects.get().state == "partially_refunded"
+
+    def test_of_a_failure_free_the_amount_and_alert(self, refund, now):
+        body = event_body(
+            "refund.failed", {"refund": self.entity(refund, "failed")}, created_at=now
+        )
+
+        handlers.handle(event_id=deliver(body, now).pk, now=now)
+
+        refund.refresh_from_db()
+        assert refund.state == "failed"
+        assert Payment.objects.get().given_back_paise == 0
+        assert Alert.objects.get().kind == "payments.refund_failed"
+
+    def test_of_one_made_in_the_dashboard_raise_an_alert(self, refund, now):
+        entity = {**self.entity(refund, "processed"), "receipt": None}
+        Refund.objects.all().delete()
+        stored = deliver(
+            event_body("refund.processed", {"refund": entity}, created_at=now), now
+        )
+
+        handlers.handle(event_id=stored.pk, now=now)
+
+        stored.refresh_from_db()
+        assert stored.state == "acknowledged"
+        assert Alert.objects.get().kind == "payments.refund_made_elsewhere"
+
+
+class TestPublishedSamples:
+    """Each goes through the inbox and its job to an end, with or without its order."""
+
+    @pytest.fixture
+    def at(self):
+        def moment(envelope):
+            return datetime.fromtimestamp(envelope["created_at"], UTC) + timedelta(hours=3)
+
+        return moment
+
+    def give_it_an_order(self, envelope, buyer, seller, at):
+        """An order of ours under the sample's gateway ids."""
+        entity = envelope["payload"]["payment"]["entity"]
+        note = make_note(seller=seller)
+        order = Order.objects.create(
+            buyer=buyer,
+            state="awaiting_payment",
+            subtotal_paise=entity["amount"],
+            discount_paise=0,
+            total_paise=entity["amount"],
+            gateway_order_id=entity["order_id"] or "order_AAAAAAAAAAAAAA",
+            created_at=at,
+            expires_at=at + timedelta(minutes=30),
+        )
+        order.items.create(
+            note=note,
+            buyer=buyer,
+            seller=seller,
+            title=note.title,
+            price_paise=entity["amount"],
+            discount_paise=0,
+            paid_paise=entity["amount"],
+            commission_bps=0,
+            commission_paise=0,
+            seller_share_paise=entity["amount"],
+        )
+        return order
+
+    @pytest.mark.parametrize(
+        "sample", SAMPLES, ids=lambda sample: f"{sample['event']} {sample['label']}"
+    )
+    def test_end_as_handled_or_acknowledged(self, sample, buyer, seller, at, run_jobs):
+        envelope = sample["payload"]
+        moment = at(envelope)
+        order = self.give_it_an_order(envelope, buyer, seller, moment)
+        stored = deliver(json.dumps(envelope).encode(), moment)
+
+        run_jobs()
+
+        stored.refresh_from_db()
+        order.refresh_from_db()
+        expected = "handled" if re.match(r"payment\.\w+$|order", sample["event"]) else "acknowledged"
+        assert stored.state == expected
+        captured = sample["event"] in ("payment.captured", "order.paid")
+        assert order.state == ("paid" if captured else "awaiting_payment")
+        assert NoteAccess.objects.count() == (1 if captured else 0)
+
+    @pytest.mark.parametrize(
+        "sample",
+        [sample for sample in SAMPLES if sample["event"].startswith("payment.captured")],
+        ids=lambda sample: sample["label"],
+    )
+    def test_are_read_field_by_field(self, sample):
+        entity = sample["payload"]["payload"]["payment"]["entity"]
+
+        payment = payment_from(entity)
+
+        assert (payment.id, payment.order_id) == (entity["id"], entity["order_id"])
+        assert (payment.amount_paise, payment.currency) == (100, "INR")
+        assert (payment.status, payment.is_captured) == ("captured", True)
+        assert (payment.fee_paise, payment.tax_paise) == (2, 0)
+        assert payment.method == entity["method"]
+        assert payment.created_at == datetime.fromtimestamp(entity["created_at"], UTC)
