@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
@@ -20,6 +21,10 @@ from notes.storage import note_storage
 from notevault.kit import clock, money
 from notevault.kit.errors import DomainError
 from ops.admin import HistoryInline, ReadOnlyAdmin
+
+
+def _moderator_id(request: HttpRequest) -> UUID:
+    return cast(UUID, request.user.pk)
 
 
 class RejectForm(forms.Form):
@@ -81,7 +86,7 @@ class NoteAdmin(ReadOnlyAdmin):
     @admin.action(description="Publish", permissions=["moderate"])
     def publish(self, request: HttpRequest, notes: QuerySet[Note]) -> None:
         def publish_one(note: Note) -> None:
-            services.publish_note(note_id=note.pk, moderator_id=request.user.pk, now=clock.now())
+            services.publish_note(note_id=note.pk, moderator_id=_moderator_id(request), now=clock.now())
 
         self._each(request, notes, publish_one, "published")
 
@@ -95,7 +100,7 @@ class NoteAdmin(ReadOnlyAdmin):
         def reject_one(note: Note) -> None:
             services.reject_note(
                 note_id=note.pk,
-                moderator_id=request.user.pk,
+                moderator_id=_moderator_id(request),
                 why=form.cleaned_data["why"],
                 now=clock.now(),
             )

@@ -47,6 +47,7 @@ LIBRARY = response_example(
     {
         "items": [
             {
+                "id": "0198f0c4-77aa-7e10-9d3b-1c2d3e4f5a6b",
                 "note_id": _ID,
                 "title": _NEW["title"],
                 "seller_name": "Ravi Notes",

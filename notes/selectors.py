@@ -12,6 +12,8 @@ from notevault.kit.errors import DomainError
 from notevault.kit.pagination import Sort
 
 Row = dict[str, Any]
+# A queryset of rows; mypy cannot follow `.values()` with names that are computed.
+Rows = QuerySet[Any, Any]
 
 SORTS = {
     "newest": Sort("published_at"),
@@ -53,7 +55,7 @@ class NoteNotFound(DomainError):
 
 def list_published(
     *, min_price: int | None = None, max_price: int | None = None, **exact: Any
-) -> QuerySet[Note, Row]:
+) -> Rows:
     """Published notes as rows. `exact` is any of category, seller, university, language,
     semester; prices are in paise and inclusive."""
     notes = Note.objects.published().filter(**{_COLUMNS[name]: exact[name] for name in exact})
@@ -66,13 +68,13 @@ def list_published(
 
 def get_published(note_id: UUID) -> Row:
     """A note anyone may look at. Raises NoteNotFound."""
-    row = list_published().filter(pk=note_id).first()
+    row: Row | None = list_published().filter(pk=note_id).first()
     if row is None:
         raise NoteNotFound
-    return row
+    return shape(row)
 
 
-def list_of_seller(seller_id: UUID, *, state: str | None = None) -> QuerySet[Note, Row]:
+def list_of_seller(seller_id: UUID, *, state: str | None = None) -> Rows:
     notes = Note.objects.of_seller(seller_id)
     if state:
         notes = notes.filter(state=state)
@@ -81,19 +83,23 @@ def list_of_seller(seller_id: UUID, *, state: str | None = None) -> QuerySet[Not
 
 def get_of_seller(*, note_id: UUID, seller_id: UUID) -> Row:
     """The seller's own note, in any state. Raises NoteNotFound for others'."""
-    row = list_of_seller(seller_id).filter(pk=note_id).first()
+    row: Row | None = list_of_seller(seller_id).filter(pk=note_id).first()
     if row is None:
         raise NoteNotFound
+    return shape(row)
+
+
+def _rows(notes: QuerySet[Note], *more: str) -> Rows:
+    return notes.values(*_PUBLIC, *more, "category__slug", seller_name=F("seller__name"))
+
+
+def shape(row: Row) -> Row:
+    """A row under the names of the API: a queryset cannot call a column `category`."""
+    row["category"] = row.pop("category__slug")
     return row
 
 
-def _rows(notes: QuerySet[Note], *more: str) -> QuerySet[Note, Row]:
-    return notes.values(
-        *_PUBLIC, *more, category=F("category__slug"), seller_name=F("seller__name")
-    )
-
-
-def list_library(buyer_id: UUID) -> QuerySet[NoteAccess, Row]:
+def list_library(buyer_id: UUID) -> Rows:
     """What the buyer may read now."""
     return NoteAccess.objects.filter(buyer_id=buyer_id, revoked_at=None).values(
         "id",
@@ -111,5 +117,5 @@ def owned_notes(*, buyer_id: UUID, note_ids: list[UUID]) -> set[UUID]:
     return set(live.values_list("note_id", flat=True))
 
 
-def list_categories() -> QuerySet[Category, Row]:
+def list_categories() -> Rows:
     return Category.objects.order_by("name").values("slug", "name")

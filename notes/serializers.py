@@ -124,6 +124,7 @@ class SellerNoteListResponse(serializers.Serializer[Any]):
 
 
 class LibraryItemResponse(serializers.Serializer[Any]):
+    id = serializers.UUIDField(help_text="Of the access; quote it to support.")
     note_id = serializers.UUIDField()
     title = serializers.CharField()
     seller_name = serializers.CharField()

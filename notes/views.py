@@ -22,7 +22,7 @@ from notevault.accounts.authentication import IsSeller, IsSellerOrReading
 from notevault.kit import clock
 from notevault.kit.errors import DomainError
 from notevault.kit.http import problem
-from notevault.kit.pagination import Page, Sort, paginate
+from notevault.kit.pagination import Page, PageRequest, Sort, paginate
 from notevault.kit.views import APIView
 
 # Lists of the catalogue change slowly; a shared cache may keep them for a moment.
@@ -45,8 +45,9 @@ def _page(rows: Any, *, sort: Sort, query: dict[str, Any], **scope: Any) -> Page
     )
 
 
-def _page_response(page: Page) -> Response:
-    return Response({"items": page.items, "next_cursor": page.next_cursor})
+def _notes_response(page: Page) -> Response:
+    notes = [selectors.shape(row) for row in page.items]
+    return Response({"items": notes, "next_cursor": page.next_cursor})
 
 
 class PublicView(APIView):
@@ -87,7 +88,7 @@ class NoteListView(APIView):
         chosen = {k: v for k, v in query.items() if k not in {"cursor", "limit", "sort"}}
         rows = selectors.list_published(**chosen)
         page = _page(rows, sort=selectors.SORTS[query["sort"]], query=query)
-        response = _page_response(page)
+        response = _notes_response(page)
         response["Cache-Control"] = PUBLIC_CACHE
         return response
 
@@ -101,8 +102,8 @@ class NoteListView(APIView):
     )
     def post(self, request: Request) -> Response:
         data = self.body(serializers.NoteCreateRequest)
-        note = services.create_note(seller_id=request.user.pk, now=clock.now(), **data)
-        return _own_note(note.pk, request.user.pk, status=201)
+        note = services.create_note(seller_id=self.user_id, now=clock.now(), **data)
+        return _own_note(note.pk, self.user_id, status=201)
 
 
 def _own_note(note_id: UUID, seller_id: UUID, status: int = 200) -> Response:
@@ -136,8 +137,8 @@ class NoteDetailView(APIView):
     )
     def patch(self, request: Request, note_id: UUID) -> Response:
         changes = self.body(serializers.NoteEditRequest)
-        services.edit_note(note_id=note_id, seller_id=request.user.pk, changes=changes)
-        return _own_note(note_id, request.user.pk)
+        services.edit_note(note_id=note_id, seller_id=self.user_id, changes=changes)
+        return _own_note(note_id, self.user_id)
 
     @extend_schema(
         operation_id="withdraw_note",
@@ -146,7 +147,7 @@ class NoteDetailView(APIView):
         responses={204: None},
     )
     def delete(self, request: Request, note_id: UUID) -> Response:
-        services.withdraw_note(note_id=note_id, seller_id=request.user.pk, now=clock.now())
+        services.withdraw_note(note_id=note_id, seller_id=self.user_id, now=clock.now())
         return Response(status=204)
 
 
@@ -173,12 +174,12 @@ class NoteFileView(APIView):
             raise FileTooLarge
         services.upload_file(
             note_id=note_id,
-            seller_id=request.user.pk,
+            seller_id=self.user_id,
             path=_path_of(uploaded),
             content=uploaded,
             now=clock.now(),
         )
-        return _own_note(note_id, request.user.pk)
+        return _own_note(note_id, self.user_id)
 
 
 def _path_of(uploaded: TemporaryUploadedFile) -> Path:
@@ -198,8 +199,8 @@ class NoteSubmitView(APIView):
         examples=[examples.SUBMITTED],
     )
     def post(self, request: Request, note_id: UUID) -> Response:
-        services.submit_note(note_id=note_id, seller_id=request.user.pk, now=clock.now())
-        return _own_note(note_id, request.user.pk)
+        services.submit_note(note_id=note_id, seller_id=self.user_id, now=clock.now())
+        return _own_note(note_id, self.user_id)
 
 
 class SellerNoteListView(APIView):
@@ -215,9 +216,9 @@ class SellerNoteListView(APIView):
     )
     def get(self, request: Request) -> Response:
         query = self.query(serializers.SellerListRequest)
-        rows = selectors.list_of_seller(request.user.pk, state=query.get("state"))
-        page = _page(rows, sort=selectors.NEWEST_OF_SELLER, query=query, seller_id=request.user.pk)
-        return _page_response(page)
+        rows = selectors.list_of_seller(self.user_id, state=query.get("state"))
+        page = _page(rows, sort=selectors.NEWEST_OF_SELLER, query=query, seller_id=self.user_id)
+        return _notes_response(page)
 
 
 class LibraryView(APIView):
@@ -227,15 +228,15 @@ class LibraryView(APIView):
         operation_id="list_library",
         tags=["buying"],
         summary="The notes one may read",
-        parameters=[serializers.PageRequest],
+        parameters=[PageRequest],
         responses={200: serializers.LibraryResponse},
         examples=[examples.LIBRARY],
     )
     def get(self, request: Request) -> Response:
-        query = self.query(serializers.PageRequest)
-        rows = selectors.list_library(request.user.pk)
-        page = _page(rows, sort=selectors.NEWEST_IN_LIBRARY, query=query, buyer=request.user.pk)
-        return _page_response(page)
+        query = self.query(PageRequest)
+        rows = selectors.list_library(self.user_id)
+        page = _page(rows, sort=selectors.NEWEST_IN_LIBRARY, query=query, buyer=self.user_id)
+        return Response({"items": page.items, "next_cursor": page.next_cursor})
 
 
 class DownloadView(APIView):
@@ -251,7 +252,7 @@ class DownloadView(APIView):
         examples=[examples.DOWNLOAD_LINK],
     )
     def post(self, request: Request, note_id: UUID) -> Response:
-        link = access.download_link(note_id=note_id, buyer_id=request.user.pk, now=clock.now())
+        link = access.download_link(note_id=note_id, buyer_id=self.user_id, now=clock.now())
         body = serializers.DownloadLinkResponse(link).data
         return Response(body, headers={"Cache-Control": "no-store"})
 

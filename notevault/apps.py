@@ -9,4 +9,4 @@ class NoteVaultConfig(AppConfig):
     def ready(self) -> None:
         from notevault import staff
 
-        staff.connect(self)
+        staff.connect()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import apps
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 from django.db.models.signals import post_migrate
@@ -12,11 +12,19 @@ from django.db.models.signals import post_migrate
 VIEW_SALES = (
     "payments.view_order",
     "payments.view_orderitem",
+    "payments.view_ordermove",
     "payments.view_payment",
+    "payments.view_paymentmove",
     "payments.view_refund",
+    "payments.view_refundmove",
     "payments.view_webhookevent",
 )
-VIEW_NOTES = ("notes.view_note", "notes.view_category", "notes.view_noteaccess")
+VIEW_NOTES = (
+    "notes.view_note",
+    "notes.view_notemove",
+    "notes.view_category",
+    "notes.view_noteaccess",
+)
 GROUPS: dict[str, tuple[str, ...]] = {
     "Support": (*VIEW_SALES, *VIEW_NOTES, "accounts.view_user"),
     "Finance": (*VIEW_SALES, "alerts.view_alert"),
@@ -30,10 +38,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 
 
-def connect(config: AppConfig) -> None:
-    # A receiver, because permissions exist only after `migrate` has run for every app;
-    # this app is the last of them.
-    post_migrate.connect(apply_groups, sender=config)
+def connect() -> None:
+    # A receiver, because permissions exist only once `migrate` has run for every app;
+    # payments is the last of them that has any.
+    post_migrate.connect(apply_groups, sender=apps.get_app_config("payments"))
 
 
 def apply_groups(*, using: str = "default", **_: Any) -> None:

@@ -19,6 +19,8 @@ NEVER = datetime.max.replace(microsecond=0, tzinfo=UTC)
 
 
 class CountingDatabaseCache(DatabaseCache):
+    _table: str
+
     def add(
         self, key: str, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None
     ) -> bool:

@@ -123,7 +123,7 @@ def periodic(
         def run(*, timestamp: int = 0) -> None:
             _run_logged(function, name, "", {})
 
-        task = app.task(name=name, queue=queue, queueing_lock=name)(run)
+        task: Any = app.task(name=name, queue=queue, queueing_lock=name)(run)
         app.periodic(cron=cron)(task)
         return function
 

@@ -41,7 +41,7 @@ class Stateful(models.Model):
     MOVES: ClassVar[Mapping[str, set[str]]]
     HISTORY: ClassVar[type[Move]]
 
-    state: Any
+    state = models.CharField(max_length=24)  # subclasses name its choices
 
     class Meta:
         abstract = True
@@ -63,7 +63,8 @@ class Stateful(models.Model):
         claimed = type(self)._default_manager.filter(pk=self.pk, state=old)
         if claimed.update(state=to, **changes) != 1:
             return False
-        self.HISTORY._default_manager.create(
+        history: Any = self.HISTORY._default_manager
+        history.create(
             row_id=self.pk, old=old, new=to, why=why[:200], actor_id=actor_id, at=now
         )
         for name, value in {"state": to, **changes}.items():

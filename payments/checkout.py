@@ -113,7 +113,7 @@ def _place(buyer_id: UUID, cart: list[UUID], now: datetime) -> tuple[Order, bool
     # request a moment ago, or another one.
     order = _find_open(buyer_id, cart, now)
     if order is None:
-        raise NoteInOpenOrder(**_open_order_of(buyer_id, cart))
+        raise NoteInOpenOrder(order_id=_id_of_open_order(buyer_id, cart))
     return order, False
 
 
@@ -187,9 +187,9 @@ def _find_open(buyer_id: UUID, cart: list[UUID], now: datetime) -> Order | None:
     return order if its_cart == cart else None
 
 
-def _open_order_of(buyer_id: UUID, cart: list[UUID]) -> dict[str, str]:
-    line = OrderItem.objects.filter(buyer_id=buyer_id, is_open=True, note_id__in=cart).first()
-    return {"order_id": str(line.order_id)} if line else {}
+def _id_of_open_order(buyer_id: UUID, cart: list[UUID]) -> str:
+    held = OrderItem.objects.filter(buyer_id=buyer_id, is_open=True, note_id__in=cart)
+    return str(held.values_list("order_id", flat=True).first() or "")
 
 
 # Beats 2 and 3: the gateway's order

@@ -34,13 +34,13 @@ _ORDER = (
 _ITEM = ("order_id", "note_id", "title", "price_paise", "discount_paise", "paid_paise", "outcome")
 
 
-def list_orders(buyer_id: UUID) -> QuerySet[Order, Row]:
+def list_orders(buyer_id: UUID) -> QuerySet[Any, Any]:
     return Order.objects.filter(buyer_id=buyer_id).values(*_ORDER)
 
 
 def get_order(*, order_id: UUID, buyer_id: UUID) -> Row:
     """The buyer's own order, complete. Raises OrderNotFound for others'."""
-    row = list_orders(buyer_id).filter(pk=order_id).first()
+    row: Row | None = list_orders(buyer_id).filter(pk=order_id).first()
     if row is None:
         raise OrderNotFound
     return complete([row])[0]
@@ -103,7 +103,7 @@ def _checkout(row: Row) -> Row:
     }
 
 
-def _by_order(rows: Iterable[Row]) -> dict[UUID, list[Row]]:
+def _by_order(rows: Iterable[Any]) -> dict[UUID, list[Row]]:
     grouped: dict[UUID, list[Row]] = {}
     for row in rows:
         grouped.setdefault(row["order_id"], []).append(row)

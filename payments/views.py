@@ -42,9 +42,9 @@ class OrderListView(APIView):
     def get(self, request: Request) -> Response:
         query = self.query(PageRequest)
         page = paginate(
-            selectors.list_orders(request.user.pk),
+            selectors.list_orders(self.user_id),
             sort=selectors.NEWEST,
-            filters={"buyer": request.user.pk},
+            filters={"buyer": self.user_id},
             cursor=query.get("cursor"),
             limit=query["limit"],
         )
@@ -65,9 +65,9 @@ class OrderListView(APIView):
     def post(self, request: Request) -> Response:
         data = self.body(serializers.CartRequest)
         started = checkout.start_checkout(
-            buyer_id=request.user.pk, note_ids=data["note_ids"], now=clock.now()
+            buyer_id=self.user_id, note_ids=data["note_ids"], now=clock.now()
         )
-        return _order(started.order_id, request.user.pk, status=201 if started.is_new else 200)
+        return _order(started.order_id, self.user_id, status=201 if started.is_new else 200)
 
 
 class OrderPreviewView(APIView):
@@ -81,7 +81,7 @@ class OrderPreviewView(APIView):
     )
     def post(self, request: Request) -> Response:
         data = self.body(serializers.CartRequest)
-        notes, quote = checkout.quote_cart(buyer_id=request.user.pk, note_ids=data["note_ids"])
+        notes, quote = checkout.quote_cart(buyer_id=self.user_id, note_ids=data["note_ids"])
         lines = [
             {
                 "note_id": note.pk,
@@ -114,7 +114,7 @@ class OrderDetailView(APIView):
     )
     def get(self, request: Request, order_id: UUID) -> Response:
         wait = self.query(serializers.OrderWaitRequest)["wait"]
-        buyer_id = request.user.pk
+        buyer_id = self.user_id
         before = selectors.get_order(order_id=order_id, buyer_id=buyer_id)
         if before["next_action"] not in selectors.UNDECIDED or not wait:
             return Response(before, headers={"Cache-Control": "no-store"})
@@ -132,8 +132,8 @@ class OrderCancelView(APIView):
         examples=[examples.CANCELLED_ORDER],
     )
     def post(self, request: Request, order_id: UUID) -> Response:
-        checkout.cancel_order(order_id=order_id, buyer_id=request.user.pk, now=clock.now())
-        return _order(order_id, request.user.pk)
+        checkout.cancel_order(order_id=order_id, buyer_id=self.user_id, now=clock.now())
+        return _order(order_id, self.user_id)
 
 
 class VerifyView(APIView):
@@ -152,13 +152,13 @@ class VerifyView(APIView):
     def post(self, request: Request) -> Response:
         data = self.body(serializers.VerifyRequest)
         order_id = verification.verify_payment(
-            buyer_id=request.user.pk,
+            buyer_id=self.user_id,
             gateway_order_id=data["razorpay_order_id"],
             gateway_payment_id=data["razorpay_payment_id"],
             signature=data["razorpay_signature"],
             now=clock.now(),
         )
-        return _order(order_id, request.user.pk)
+        return _order(order_id, self.user_id)
 
 
 class AnyBody(BaseParser):
@@ -166,8 +166,8 @@ class AnyBody(BaseParser):
 
     media_type = "*/*"
 
-    def parse(self, stream: Any, *_: Any, **__: Any) -> None:
-        return None
+    def parse(self, stream: Any, *_: Any, **__: Any) -> dict[str, Any]:
+        return {}
 
 
 class WebhookView(APIView):

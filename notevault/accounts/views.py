@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from notevault.accounts import examples, serializers, services
 from notevault.accounts.models import User
-from notevault.accounts.tokens import TokenPair
+from notevault.accounts.tokens import Claims, TokenPair
 from notevault.kit import clock
 from notevault.kit.throttling import SharedThrottle
 from notevault.kit.views import APIView
@@ -93,7 +93,7 @@ class LogoutView(APIView):
         responses={204: None},
     )
     def post(self, request: Request) -> Response:
-        services.sign_out(session_id=request.auth.session_id, now=clock.now())
+        services.sign_out(session_id=cast(Claims, request.auth).session_id, now=clock.now())
         return Response(status=204)
 
 
@@ -112,7 +112,7 @@ class PasswordChangeView(APIView):
     def post(self, request: Request) -> Response:
         data = self.body(serializers.PasswordChangeRequest)
         pair = services.change_password(
-            user_id=request.user.pk,
+            user_id=self.user_id,
             current=data["current_password"],
             new=data["new_password"],
             now=clock.now(),
@@ -141,7 +141,7 @@ class MeView(APIView):
     )
     def patch(self, request: Request) -> Response:
         data = self.body(serializers.ProfileRequest)
-        user = services.rename(user_id=request.user.pk, **data)
+        user = services.rename(user_id=self.user_id, **data)
         return Response(serializers.UserResponse(user).data)
 
 
@@ -155,5 +155,5 @@ class BecomeSellerView(APIView):
         examples=[examples.SELLER],
     )
     def post(self, request: Request) -> Response:
-        user = services.become_seller(user_id=request.user.pk)
+        user = services.become_seller(user_id=self.user_id)
         return Response(serializers.UserResponse(user).data)

@@ -90,7 +90,7 @@ def _drf_problem(error: drf.APIException) -> HttpResponse:
         case drf.ValidationError():
             return problem("validation_failed", errors=list(_field_errors(error.detail)))
         case drf.Throttled():
-            wait = math.ceil(error.wait or 1)
+            wait = math.ceil(getattr(error, "wait", None) or 1)
             return problem("rate_limited", f"Try again in {wait} s.", retry_after=wait)
         case drf.MethodNotAllowed():
             return problem("method_not_allowed", str(error.detail))

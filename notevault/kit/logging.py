@@ -126,6 +126,7 @@ def configure(*, level: str, as_json: bool) -> dict[str, Any]:
             "django.server": {"handlers": [], "level": "ERROR", "propagate": False},
             "django.request": {"level": "ERROR"},
             "procrastinate": {"level": "WARNING"},
+            "pikepdf": {"level": "WARNING"},
             "stamina": {"level": "INFO"},
         },
     }

@@ -40,7 +40,7 @@ def format_inr(amount_paise: int) -> str:
     rupees, paise = divmod(abs(amount_paise), 100)
     digits = str(rupees)
     head, tail = digits[:-3], digits[-3:]
-    groups = []
+    groups: list[str] = []
     while head:
         groups.insert(0, head[-2:])
         head = head[:-2]

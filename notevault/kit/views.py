@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+from uuid import UUID
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest
 from django.shortcuts import render
 from rest_framework import serializers
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView as DRFView
 
 from notevault.kit.problems import CATALOGUE
@@ -19,8 +21,8 @@ class APIView(DRFView):
     """Views translate: validated input in, one domain call, a response out."""
 
     def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
         """Tell the caller how much of the rate limit is left."""
         response = super().finalize_response(request, response, *args, **kwargs)
         rate = getattr(request._request, "rate_limit", None)
@@ -28,6 +30,11 @@ class APIView(DRFView):
             for name, value in zip(("Limit", "Remaining", "Reset"), rate, strict=True):
                 response[f"RateLimit-{name}"] = str(value)
         return response
+
+    @property
+    def user_id(self) -> UUID:
+        """The caller's id, in views that demand a sign-in."""
+        return cast(UUID, self.request.user.pk)
 
     def body(self, serializer: type[S]) -> dict[str, Any]:
         return _validated(serializer, self.request.data)

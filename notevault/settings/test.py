@@ -8,10 +8,15 @@ os.environ["LOG_LEVEL"] = "warning"
 os.environ["DJANGO_READ_DOT_ENV"] = "false"
 
 from notevault.settings.base import *  # noqa: F403
-from notevault.settings.base import STORAGES, THROTTLE_RATES
+from notevault.settings.base import INSTALLED_APPS, STORAGES, THROTTLE_RATES
 
 ALLOWED_HOSTS = ["*"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 THROTTLE_RATES = dict.fromkeys(THROTTLE_RATES, "100000/min")
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+# No scan of collected files, which tests do not collect.
+WHITENOISE_AUTOREFRESH = True
+# `make migrations` needs its command.
+INSTALLED_APPS = [*INSTALLED_APPS, "django_migration_linter"]
+MIGRATION_LINTER_OPTIONS = {"sql_analyser": "postgresql", "exclude_apps": ["procrastinate"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import sys
 import time
 from argparse import ArgumentParser
 from typing import Any
@@ -34,7 +35,7 @@ class Command(BaseCommand):
         parser.add_argument("--sandbox-port", type=int, default=5002, help="Default: %(default)s.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.printer = Printer(self.stdout._out)
+        self.printer = Printer(sys.stdout)
         try:
             self.demand_demo_settings()
             if options["clean"]:
@@ -88,7 +89,9 @@ class Command(BaseCommand):
         )
         signal.signal(signal.SIGTERM, _stop)
         with processes:
-            self.start(processes, web=web, sandbox=sandbox, sandbox_port=sandbox_port)
+            connections.close_all()
+            with self.printer.step("start web, worker and Razorpay sandbox"):
+                processes.start_all(web=web, sandbox_port=sandbox_port)
             buyer = self.purchase(web)
             self.printer.line(f"\nDone in {time.perf_counter() - started:.1f} s.")
             if not once:
@@ -130,24 +133,6 @@ class Command(BaseCommand):
                 ),
             )
             facts.append(f"{made} new")
-
-    def start(self, processes: Processes, *, web: str, sandbox: str, sandbox_port: int) -> None:
-        connections.close_all()
-        hook = f"{web}/api/v1/webhooks/razorpay"
-        with self.printer.step("start web, worker and Razorpay sandbox"):
-            processes.start(
-                "sandbox",
-                *("manage.py", "razorpay_sandbox", "--port", str(sandbox_port)),
-                *("--webhook-url", hook),
-            )
-            processes.start("worker", "manage.py", "worker")
-            processes.start(
-                "web",
-                *("-m", "gunicorn", "--config", "deploy/gunicorn.conf.py"),
-                "notevault.wsgi:application",
-            )
-            processes.wait_for(f"{sandbox}/health")
-            processes.wait_for(f"{web}/health/ready")
 
     def purchase(self, web: str) -> str:
         from notevault.demo.purchase import buy_a_note
