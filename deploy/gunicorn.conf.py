@@ -10,6 +10,8 @@ threads = int(os.environ.get("WEB_THREADS", "8"))
 graceful_timeout = 30
 timeout = 60
 keepalive = 5
+# The longest that gunicorn bounds; longer lines get 414.
+limit_request_line = 8190
 control_socket_disable = True
 
 # Structured logs come from the application; this keeps gunicorn's own to warnings.

@@ -86,7 +86,9 @@ class NoteAdmin(ReadOnlyAdmin):
     @admin.action(description="Publish", permissions=["moderate"])
     def publish(self, request: HttpRequest, notes: QuerySet[Note]) -> None:
         def publish_one(note: Note) -> None:
-            services.publish_note(note_id=note.pk, moderator_id=_moderator_id(request), now=clock.now())
+            services.publish_note(
+                note_id=note.pk, moderator_id=_moderator_id(request), now=clock.now()
+            )
 
         self._each(request, notes, publish_one, "published")
 

@@ -90,7 +90,8 @@ def get_of_seller(*, note_id: UUID, seller_id: UUID) -> Row:
 
 
 def _rows(notes: QuerySet[Note], *more: str) -> Rows:
-    return notes.values(*_PUBLIC, *more, "category__slug", seller_name=F("seller__name"))
+    rows: Rows = notes.values(*_PUBLIC, *more, "category__slug", seller_name=F("seller__name"))
+    return rows
 
 
 def shape(row: Row) -> Row:

@@ -5,21 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.validators import RegexValidator
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from notes.models import MAX_PRICE_PAISE, MIN_PRICE_PAISE
 from notes.selectors import SORTS
 from notes.states import NoteState
+from notevault.kit.fields import LineField, ParagraphsField, SlugField, TextField, WholeField
 from notevault.kit.pagination import PageRequest
 
 MAX_FILE_BYTES = 20 * 1024 * 1024
-PLAIN_TEXT = RegexValidator(r"^[^\x00-\x08\x0b-\x1f]*$", "Text holds no control characters.")
 LANGUAGE = RegexValidator(r"^[a-z]{2,3}$", "An ISO 639 code such as en or hi.")
 
 
-class PriceField(serializers.IntegerField):
+@extend_schema_field(
+    {
+        "description": "Paise: 0 for a free note, else one rupee to ten thousand.",
+        "anyOf": [
+            {"type": "integer", "const": 0},
+            {"type": "integer", "minimum": MIN_PRICE_PAISE, "maximum": MAX_PRICE_PAISE},
+        ],
+    }
+)
+class PriceField(WholeField):
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("help_text", "Paise: 0 for a free note, or 100 to 1,000,000.")
         super().__init__(min_value=0, max_value=MAX_PRICE_PAISE, **kwargs)
 
     def run_validators(self, value: int) -> None:
@@ -29,18 +38,14 @@ class PriceField(serializers.IntegerField):
 
 
 class NoteFields(serializers.Serializer[Any]):
-    title = serializers.CharField(min_length=3, max_length=120, validators=[PLAIN_TEXT])
-    description = serializers.CharField(max_length=5000, validators=[PLAIN_TEXT])
-    category = serializers.SlugField(max_length=60)
+    title = LineField(max_length=120)
+    description = ParagraphsField(max_length=5000)
+    category = SlugField(max_length=60)
     price_paise = PriceField()
-    university = serializers.CharField(
-        max_length=120, required=False, allow_blank=True, validators=[PLAIN_TEXT]
-    )
-    course = serializers.CharField(
-        max_length=120, required=False, allow_blank=True, validators=[PLAIN_TEXT]
-    )
-    semester = serializers.IntegerField(min_value=1, max_value=12, required=False, allow_null=True)
-    language = serializers.CharField(required=False, validators=[LANGUAGE], max_length=3)
+    university = LineField(max_length=120, required=False)
+    course = LineField(max_length=120, required=False)
+    semester = WholeField(min_value=1, max_value=12, required=False, allow_null=True)
+    language = TextField(required=False, validators=[LANGUAGE], max_length=3)
 
 
 class NoteCreateRequest(NoteFields):
@@ -66,7 +71,7 @@ class FileUploadRequest(serializers.Serializer[Any]):
 class NoteListRequest(PageRequest):
     category = serializers.SlugField(required=False, max_length=60)
     seller = serializers.UUIDField(required=False)
-    university = serializers.CharField(required=False, max_length=120)
+    university = LineField(required=False, max_length=120)
     language = serializers.CharField(required=False, max_length=3, validators=[LANGUAGE])
     semester = serializers.IntegerField(required=False, min_value=1, max_value=12)
     min_price = serializers.IntegerField(

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from notevault.kit.views import error_catalogue
+from notevault.kit.views import api_not_found, error_catalogue
 
 API = "api/v1/"
 
@@ -12,6 +12,8 @@ urlpatterns = [
     path(API, include("notevault.accounts.urls")),
     path(API, include("notes.urls")),
     path(API, include("payments.urls")),
+    # With DEBUG on, Django would answer an unknown path of the API with a page.
+    path(f"{API}<path:unknown>", api_not_found),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/errors/", error_catalogue, name="errors"),

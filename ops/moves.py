@@ -64,9 +64,7 @@ class Stateful(models.Model):
         if claimed.update(state=to, **changes) != 1:
             return False
         history: Any = self.HISTORY._default_manager
-        history.create(
-            row_id=self.pk, old=old, new=to, why=why[:200], actor_id=actor_id, at=now
-        )
+        history.create(row_id=self.pk, old=old, new=to, why=why[:200], actor_id=actor_id, at=now)
         for name, value in {"state": to, **changes}.items():
             setattr(self, name, value)
         return True

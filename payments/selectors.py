@@ -35,7 +35,8 @@ _ITEM = ("order_id", "note_id", "title", "price_paise", "discount_paise", "paid_
 
 
 def list_orders(buyer_id: UUID) -> QuerySet[Any, Any]:
-    return Order.objects.filter(buyer_id=buyer_id).values(*_ORDER)
+    rows: QuerySet[Any, Any] = Order.objects.filter(buyer_id=buyer_id).values(*_ORDER)
+    return rows
 
 
 def get_order(*, order_id: UUID, buyer_id: UUID) -> Row:

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.validators import RegexValidator
 from rest_framework import serializers
 
+from notevault.kit.fields import TextField, UUIDField
 from payments.states import ItemOutcome, OrderState
 
 MAX_CART = 50
@@ -15,9 +16,7 @@ NEXT_ACTIONS = ("pay", "wait", "download", "contact_support")
 
 
 class CartRequest(serializers.Serializer[Any]):
-    note_ids = serializers.ListField(
-        child=serializers.UUIDField(), min_length=1, max_length=MAX_CART
-    )
+    note_ids = serializers.ListField(child=UUIDField(), min_length=1, max_length=MAX_CART)
 
 
 class OrderWaitRequest(serializers.Serializer[Any]):
@@ -33,15 +32,13 @@ class OrderWaitRequest(serializers.Serializer[Any]):
 class VerifyRequest(serializers.Serializer[Any]):
     """The three fields that Razorpay Checkout hands to the client."""
 
-    razorpay_order_id = serializers.CharField(
+    razorpay_order_id = TextField(
         max_length=40, validators=[RegexValidator(r"^order_[A-Za-z0-9]{14}$")]
     )
-    razorpay_payment_id = serializers.CharField(
+    razorpay_payment_id = TextField(
         max_length=40, validators=[RegexValidator(r"^pay_[A-Za-z0-9]{14}$")]
     )
-    razorpay_signature = serializers.CharField(
-        max_length=128, validators=[RegexValidator(r"^[0-9a-f]{64}$")]
-    )
+    razorpay_signature = TextField(max_length=128, validators=[RegexValidator(r"^[0-9a-f]{64}$")])
 
 
 class PriceFields(serializers.Serializer[Any]):

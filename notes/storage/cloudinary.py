@@ -15,6 +15,7 @@ from io import BytesIO
 from typing import Any
 
 import cloudinary.api
+import cloudinary.api_client.call_api
 import cloudinary.exceptions
 import cloudinary.uploader
 import cloudinary.utils
@@ -28,9 +29,13 @@ from django.utils.deconstruct import deconstructible
 
 from notes.storage.port import StorageUnavailable
 
-# Seconds: (connect, read). Storing a 20 MiB PDF takes the far side a while to answer.
-CALL_TIMEOUT = (2.0, 5.0)
-UPLOAD_TIMEOUT = (2.0, 20.0)
+# Seconds. Storing a 20 MiB PDF takes the far side a while to answer.
+CALL_TIMEOUT = urllib3.Timeout(connect=2, read=5)
+UPLOAD_TIMEOUT = urllib3.Timeout(connect=2, read=20)
+# The SDK's connection pools repeat a call that timed out three times more; ours may not.
+for _pool in (cloudinary.uploader._http, cloudinary.api_client.call_api._http):
+    _pool.connection_pool_kw["retries"] = False
+FAILURES = (cloudinary.exceptions.Error, requests.RequestException)
 ASSET = {"resource_type": "image", "type": "authenticated"}
 
 log = structlog.get_logger("notevault.storage")
@@ -48,7 +53,7 @@ class CloudinaryNoteStorage(Storage):
                 public_id=_public_id(name),
                 overwrite=False,
                 filename="note.pdf",
-                timeout=urllib3.Timeout(*UPLOAD_TIMEOUT),
+                timeout=UPLOAD_TIMEOUT,
                 **ASSET,
                 **_credentials(),
             )
@@ -71,7 +76,7 @@ class CloudinaryNoteStorage(Storage):
         try:
             with _reaching("exists"):
                 cloudinary.api.resource(
-                    _public_id(name), timeout=CALL_TIMEOUT[1], **ASSET, **_credentials()
+                    _public_id(name), timeout=CALL_TIMEOUT, **ASSET, **_credentials()
                 )
         except FileNotFoundError:
             return False
@@ -82,7 +87,7 @@ class CloudinaryNoteStorage(Storage):
             cloudinary.uploader.destroy(
                 _public_id(name),
                 invalidate=True,
-                timeout=urllib3.Timeout(*CALL_TIMEOUT),
+                timeout=CALL_TIMEOUT,
                 **ASSET,
                 **_credentials(),
             )
@@ -110,7 +115,10 @@ def _reaching(action: str) -> Iterator[None]:
         yield
     except cloudinary.exceptions.NotFound as error:
         raise FileNotFoundError(action) from error
-    except (cloudinary.exceptions.Error, requests.RequestException) as error:
+    except Exception as error:
+        # The SDK raises a bare Exception for a status it has no class for, such as 502.
+        if type(error) is not Exception and not isinstance(error, FAILURES):
+            raise
         log.warning("storage.unavailable", action=action, error=type(error).__name__)
         raise StorageUnavailable from error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
@@ -25,10 +24,11 @@ class LinkExpired(DomainError):
 
 @deconstructible(path="notes.storage.local.LocalNoteStorage")
 class LocalNoteStorage(FileSystemStorage):
-    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
-        if name is None or self.exists(name):
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """The same name, or FileExistsError. Django asks again after it lost a race for it."""
+        if self.exists(name):
             raise FileExistsError(f"{name} is stored already")
-        return super().save(name, content, max_length)
+        return name
 
     def download_url(self, name: str, *, filename: str, expires_at: datetime) -> str:
         token = signing.dumps([name, filename, int(expires_at.timestamp())], salt=SALT)

@@ -70,7 +70,9 @@ class CloudinaryStandIn:
             raise Refused(401, "Unknown API key")
         if not hmac.compare_digest(expected, params.get("signature", "")):
             raise Refused(401, f"Invalid Signature. String to sign - '{'&'.join(signed)}'.")
-        if abs(self.clock() - int(params["timestamp"])) > SIGNATURE_LIFETIME_S:
+
+    def check_fresh(self, expires_at: float) -> None:
+        if self.clock() >= expires_at:
             raise Refused(401, "Stale request")
 
 
@@ -140,7 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def upload(self, resource_type: str, form: dict[str, Any]) -> None:
         file = form.pop("file")
-        self.stand_in.check_signature(form)
+        self.check_signed_lately(form)
         asset = (resource_type, form.get("type", "upload"), form["public_id"])
         existing = asset in self.stand_in.assets and form.get("overwrite") == "0"
         if not existing:
@@ -149,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_json(200, {**reply, "existing": True} if existing else reply)
 
     def destroy(self, resource_type: str, form: dict[str, Any]) -> None:
-        self.stand_in.check_signature(form)
+        self.check_signed_lately(form)
         asset = (resource_type, form.get("type", "upload"), form["public_id"])
         found = self.stand_in.assets.pop(asset, None) is not None
         self.send_json(200, {"result": "ok" if found else "not found"})
@@ -165,12 +167,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def download(self, resource_type: str, query: dict[str, str]) -> None:
         self.stand_in.check_signature(query)
-        if self.stand_in.clock() >= float(query.get("expires_at", "inf")):
-            raise Refused(401, "Link expired")
+        default = int(query["timestamp"]) + SIGNATURE_LIFETIME_S
+        self.stand_in.check_fresh(int(query.get("expires_at", default)))
         content = self.stand_in.assets.get((resource_type, query["type"], query["public_id"]))
         if content is None:
             raise Refused(404, f"Resource not found - {query['public_id']}")
         self.send(200, content, content_type="application/pdf")
+
+    def check_signed_lately(self, form: dict[str, Any]) -> None:
+        self.stand_in.check_signature(form)
+        self.stand_in.check_fresh(int(form["timestamp"]) + SIGNATURE_LIFETIME_S)
 
     def form(self, body: bytes) -> dict[str, Any]:
         """The fields of a multipart form; `file` stays bytes."""

@@ -39,7 +39,12 @@ def count_attempt(*, email: str, now: datetime) -> None:
 
     The database's row decides; refused attempts do not prolong the lock.
     """
-    arguments: dict[str, str | datetime | int] = {"key": _digest(email), "now": now, "reset": now - LOCK, "most": MAX_FAILURES}
+    arguments: dict[str, str | datetime | int] = {
+        "key": _digest(email),
+        "now": now,
+        "reset": now - LOCK,
+        "most": MAX_FAILURES,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, arguments)
         attempts, last_counted_at = cursor.fetchone()

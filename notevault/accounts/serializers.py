@@ -7,56 +7,48 @@ from typing import Any
 from django.core.validators import RegexValidator
 from rest_framework import serializers
 
+from notevault.kit.fields import AddressField, LineField, OpaqueField
+
 PASSWORD_MAX = 128
-# What everyone can type into a mail program; the schema states the same pattern.
-EMAIL_PATTERN = (
-    r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*\.[A-Za-z]{2,24}$"
-)
 
 
-class EmailField(serializers.EmailField):
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=254, **kwargs)
+class NewPasswordField(OpaqueField):
+    """At least 8 characters, not all of them digits; common passwords are refused too."""
 
-
-class NameField(serializers.CharField):
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=80, **kwargs)
+    def __init__(self) -> None:
+        super().__init__(min_length=8, max_length=PASSWORD_MAX, write_only=True)
         self.validators.append(
-            RegexValidator(r"^[^\x00-\x1f<>]*$", "Names hold no control characters or < >.")
+            RegexValidator(r"^[^\x00]*[^0-9\x00][^\x00]*$", "A password is not all digits.")
         )
 
 
+class PasswordField(OpaqueField):
+    def __init__(self) -> None:
+        super().__init__(max_length=PASSWORD_MAX, write_only=True)
+
+
 class RegisterRequest(serializers.Serializer[Any]):
-    email = EmailField()
-    password = serializers.CharField(
-        min_length=8, max_length=PASSWORD_MAX, trim_whitespace=False, write_only=True
-    )
-    name = NameField()
+    email = AddressField()
+    password = NewPasswordField()
+    name = LineField(max_length=80)
 
 
 class LoginRequest(serializers.Serializer[Any]):
-    email = EmailField()
-    password = serializers.CharField(
-        max_length=PASSWORD_MAX, trim_whitespace=False, write_only=True
-    )
+    email = AddressField()
+    password = PasswordField()
 
 
 class RefreshRequest(serializers.Serializer[Any]):
-    refresh = serializers.CharField(max_length=2000)
+    refresh = OpaqueField(max_length=2000)
 
 
 class PasswordChangeRequest(serializers.Serializer[Any]):
-    current_password = serializers.CharField(
-        max_length=PASSWORD_MAX, trim_whitespace=False, write_only=True
-    )
-    new_password = serializers.CharField(
-        min_length=8, max_length=PASSWORD_MAX, trim_whitespace=False, write_only=True
-    )
+    current_password = PasswordField()
+    new_password = NewPasswordField()
 
 
 class ProfileRequest(serializers.Serializer[Any]):
-    name = NameField()
+    name = LineField(max_length=80)
 
 
 class UserResponse(serializers.Serializer[Any]):

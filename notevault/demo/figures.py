@@ -16,7 +16,7 @@ FAINT = HexColor("#d1d5db")
 PAPER = HexColor("#f8fafc")
 BLEED = 30
 SAMPLES = 60
-FINE_SAMPLES = {"am": 210, "square": 150, "saw": 150, "steps": 150}
+FINE_SAMPLES = {"am": 210, "spike": 120, "sinc": 120, "square": 150, "saw": 150, "steps": 150}
 
 Curve = Callable[[float], float]
 Point = tuple[float, float]

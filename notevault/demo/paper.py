@@ -14,7 +14,20 @@ from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 
-from notevault.demo.blocks import GAP, Block, Callout, Look, Table, draw_lines, word_width, wrap
+from notevault.demo.blocks import (
+    GAP,
+    Block,
+    Callout,
+    Heading,
+    Look,
+    Paragraph,
+    Stack,
+    Table,
+    Worked,
+    draw_lines,
+    word_width,
+    wrap,
+)
 from notevault.demo.cover import DESIGNS, MUTED, draw_cover
 from notevault.demo.figures import FAINT, INK
 from notevault.demo.note import DemoNote
@@ -29,7 +42,7 @@ rl_config.useA85 = 0  # streams as plain bytes: half the time, and a fifth less 
 
 FRONT_PAGES = 2
 MAX_CHAPTERS = 31
-LOOKAHEAD = 4
+LOOKAHEAD = 6
 TYPEFACES = (
     ("Times-Roman", "Times-Bold", "Times-Italic", 11.0, 15.0),
     ("Helvetica", "Helvetica-Bold", "Helvetica-Oblique", 10.0, 14.5),
@@ -198,19 +211,33 @@ def _fill(
 ) -> tuple[Iterator[Block], float]:
     """Draw blocks down to the bottom margin; give those still to draw, and where it ended.
 
-    A block that does not fit may let one of the next few go first.
+    A block that does not fit, or looks like one above it, lets one of the next few go first.
     """
     width = RIGHT - LEFT
     waiting: deque[Block] = deque()
+    seen: set[str] = set()
     while True:
         waiting.extend(islice(blocks, LOOKAHEAD - len(waiting)))
-        fitting = (block for block in waiting if block.height(width, look) <= top - BOTTOM)
-        block = next(fitting, None)
+        room = top - BOTTOM
+        fresh = (block for block in waiting if _family(block) not in seen)
+        block = next((block for block in fresh if block.height(width, look) <= room), None)
         if block is None:
             return _before(waiting, blocks), top
         waiting.remove(block)
+        seen.add(_family(block))
         block.draw(canvas, LEFT, top, width, look)
         top -= block.height(width, look) + GAP
+
+
+def _family(block: Block) -> str:
+    """What a page holds at most one of."""
+    match block:
+        case Table(caption=name) | Callout(label=name) | Stack(parts=(Heading(text=name), *_)):
+            return name
+        case Worked(ask=name) | Paragraph(text=name):
+            return name
+        case _:
+            return type(block).__name__
 
 
 def _before(first: deque[Block], rest: Iterator[Block]) -> Iterator[Block]:

@@ -107,14 +107,14 @@ class Writer:
             self._worked,
             lambda topic: self._worked(self.rng.choice(self.subject.topics)),
             self._practice_set,
-            self._measured_table,
-            self._measured_plot,
             self._recall,
             self._recall,
             self._questions,
             lambda topic: self._figure(topic, self.rng.randrange(4)),
             lambda topic: self._grid(),
         ]
+        if self.subject.kind != "law":
+            makers += [self._measured_table, self._measured_plot]
         self.rng.shuffle(makers)
         for make in makers:
             yield make(topic)
@@ -130,10 +130,12 @@ class Writer:
 
     def _figure(self, topic: Topic, at: int) -> Block:
         """The topic's curve, its steps, or a graph or a table of computed values, by turns."""
-        if at % 4 == 1 or (at % 4 == 0 and topic.plot is None):
+        if self.subject.kind == "law" and at % 2:
+            return self._grid()
+        if at % 4 == 1 or topic.plot is None:
             caption = f"{topic.title}, step by step"
             return Stack((Heading(topic.steps_title), Flow(caption, topic.steps)))
-        if at % 4 == 0 and topic.plot is not None:
+        if at % 4 == 0:
             across, up, shape = topic.plot
             return Plot(f"{topic.title}: {up} against {across}", (across, up), shape=shape)
         return self._measured_plot(topic) if at % 4 == 2 else self._measured_table(topic)
@@ -149,7 +151,7 @@ class Writer:
 
     def _recall(self, topic: Topic) -> Block:
         term, meaning = self.rng.choice(topic.definitions + topic.results)
-        return Callout(f"Recall from {topic.title}: {term}", f"{meaning} {self._remark()}")
+        return Callout(f"Recall: {term}", f"{meaning} {self._remark()}")
 
     def _grid(self) -> Block:
         grid = self.rng.choice(self.subject.grids)
@@ -188,7 +190,7 @@ class Writer:
         fixed, values = self._series(drill, 5)
         rows = tuple((str(a), str(fixed), drill.answer(a, fixed)) for a in values)
         head = (drill.first[0], drill.second[0], drill.result)
-        return Table(f"How the {drill.result} changes with {drill.first[0]}", head, rows)
+        return Table(f"{drill.result.capitalize()} against {drill.first[0]}", head, rows)
 
     def _measured_plot(self, topic: Topic) -> Block:
         drill = self._drill(topic)

@@ -16,7 +16,7 @@ from django.core.exceptions import (
     TooManyFilesSent,
 )
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions as drf
 
@@ -119,6 +119,8 @@ def _from_django(error: Exception) -> HttpResponse | None:
             return problem("bad_request", str(error))
         case SuspiciousOperation():
             return problem("bad_request")
+        case UnreadablePostError():  # the client went away: no bug of ours
+            return problem("bad_request", "The body ended before its stated length.")
     return None
 
 
@@ -126,14 +128,19 @@ def _field_errors(detail: Any, param: str = "") -> Any:
     """Flatten DRF's nested error detail into `{param, code, detail}` rows."""
     if isinstance(detail, Mapping):
         for name, inner in detail.items():
-            label = "" if name == "non_field_errors" else str(name)
-            yield from _field_errors(inner, ".".join(part for part in (param, label) if part))
+            yield from _field_errors(
+                inner, param if name == "non_field_errors" else _within(param, name)
+            )
     elif isinstance(detail, list):
         for position, inner in enumerate(detail):
             nested = isinstance(inner, (Mapping, list))
-            yield from _field_errors(inner, f"{param}[{position}]" if nested else param)
+            yield from _field_errors(inner, _within(param, position) if nested else param)
     else:
         yield {"param": param, "code": getattr(detail, "code", "invalid"), "detail": str(detail)}
+
+
+def _within(param: str, part: object) -> str:
+    return f"{param}.{part}" if param else str(part)
 
 
 # Django's own error hooks (see `notevault/urls.py`): what no view has answered.

@@ -9,7 +9,10 @@ from django.core.exceptions import SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
-from notevault.kit.http import database_unavailable, problem
+from notevault.kit.http import bad_request, database_unavailable, problem
+
+# More would only make a larger number; Python refuses to read thousands of them.
+_MOST_DIGITS = 20
 
 
 class BodyLimitMiddleware:
@@ -27,8 +30,11 @@ class BodyLimitMiddleware:
     def refusal(self, request: HttpRequest) -> HttpResponse | None:
         if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
             return problem("length_required", "Send a Content-Length header.")
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not (length.isascii() and length.isdigit()):
+            return problem("bad_request", "The Content-Length header is not a number.")
         limit = self.limit_for(request)
-        if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
+        if int(length[:_MOST_DIGITS]) > limit:
             return problem("payload_too_large", f"The limit here is {limit} bytes.")
         return None
 
@@ -50,5 +56,5 @@ class DatabaseOutageMiddleware:
         if isinstance(error, (OperationalError, InterfaceError)):
             return database_unavailable(error)
         if isinstance(error, SuspiciousOperation):
-            return problem("bad_request")
+            return bad_request(request, error)
         return None

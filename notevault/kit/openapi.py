@@ -34,7 +34,7 @@ PROBLEM = {
     },
 }
 WITH_BODY = {"post", "put", "patch"}
-EVERYWHERE = (400, 411, 413, 429, 500, 503)
+EVERYWHERE = (400, 404, 411, 413, 429, 500, 503)
 RETRY_AFTER = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
 
 
@@ -62,10 +62,8 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
     statuses = set(EVERYWHERE)
     if operation.get("security"):
         statuses |= {401, 403}
-    if "{" in path or "seller" in path:
-        statuses.add(404)
     if method in WITH_BODY:
-        statuses |= {402, 404, 409, 415, 422, 502}
+        statuses |= {402, 409, 415, 422, 502}
     if method == "delete":
         statuses.add(409)
     if "/auth/" in path:

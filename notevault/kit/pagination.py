@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from django.core.validators import RegexValidator
 from django.db.models import Q, QuerySet
 from django.utils.crypto import constant_time_compare, salted_hmac
 from rest_framework import serializers
@@ -35,7 +36,10 @@ class PageRequest(serializers.Serializer[Any]):
     """The query parameters that every list takes."""
 
     cursor = serializers.CharField(
-        required=False, max_length=600, help_text="`next_cursor` of the page before."
+        required=False,
+        max_length=200,
+        validators=[RegexValidator(r"^[A-Za-z0-9_-]{44,200}$")],
+        help_text="`next_cursor` of the page before.",
     )
     limit = serializers.IntegerField(
         required=False, default=DEFAULT_LIMIT, min_value=1, max_value=MAX_LIMIT

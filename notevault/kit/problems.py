@@ -22,7 +22,7 @@ CATALOGUE: dict[str, Problem] = {
     # Any endpoint
     "bad_request": Problem(400, "The request could not be read"),
     "validation_failed": Problem(400, "Some fields are not valid"),
-    "invalid_cursor": Problem(400, "The cursor does not belong to this list"),
+    "invalid_cursor": Problem(404, "There is no such page of this list"),
     "not_authenticated": Problem(401, "Sign in first"),
     "token_invalid": Problem(401, "The token is not valid"),
     "permission_denied": Problem(403, "You may not do this"),

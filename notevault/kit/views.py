@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView as DRFView
 
+from notevault.kit.http import problem
 from notevault.kit.problems import CATALOGUE
 
 S = TypeVar("S", bound=serializers.Serializer[Any])
@@ -40,7 +42,8 @@ class APIView(DRFView):
         return _validated(serializer, self.request.data)
 
     def query(self, serializer: type[S]) -> dict[str, Any]:
-        return _validated(serializer, self.request.query_params)
+        # A plain dict: DRF takes an empty value of a QueryDict for a missing one.
+        return _validated(serializer, self.request.query_params.dict())
 
 
 def _validated(serializer: type[S], data: Any) -> dict[str, Any]:
@@ -54,3 +57,8 @@ def error_catalogue(request: HttpRequest) -> Any:
     """Every error code of the API on one page; problem `type` links point here."""
     rows = sorted(CATALOGUE.items(), key=lambda row: (row[1].status, row[0]))
     return render(request, "kit/errors.html", {"problems": rows})
+
+
+@csrf_exempt
+def api_not_found(request: HttpRequest, unknown: str) -> HttpResponse:
+    return problem("not_found")

@@ -306,9 +306,7 @@ class TestTheAdapterUnderFaults:
             (500, b'{"error": "a string"}', "application/json"),
         ],
     )
-    def test_a_broken_answer_leaves_a_write_unknown_and_a_read_for_later(
-        self, status, body, kind
-    ):
+    def test_a_broken_answer_leaves_a_write_unknown_and_a_read_for_later(self, status, body, kind):
         with answering(status, body, kind) as url:
             with pytest.raises(GatewayUnavailable):
                 read(_adapter_for(url))

@@ -85,9 +85,7 @@ class TestPaymentEvents:
 
     def test_without_an_order_are_acknowledged(self, order, gateway, now, run_jobs):
         entity = {**payment_entity(gateway.pay(order.gateway_order_id)), "order_id": None}
-        stored = deliver(
-            event_body("payment.captured", {"payment": entity}, created_at=now), now
-        )
+        stored = deliver(event_body("payment.captured", {"payment": entity}, created_at=now), now)
 
         run_jobs()
 
@@ -107,9 +105,7 @@ class TestPaymentEvents:
             {"created_at": None},
         ],
     )
-    def test_with_a_damaged_entity_are_never_marked_as_handled(
-        self, damage, order, gateway, now
-    ):
+    def test_with_a_damaged_entity_are_never_marked_as_handled(self, damage, order, gateway, now):
         entity = {**payment_entity(gateway.pay(order.gateway_order_id)), **damage}
         stored = deliver(event_body("payment.captured", {"payment": entity}, created_at=now), now)
 
@@ -173,9 +169,7 @@ class TestRefundEvents:
     def test_of_one_made_in_the_dashboard_raise_an_alert(self, refund, now):
         entity = {**self.entity(refund, "processed"), "receipt": None}
         Refund.objects.all().delete()
-        stored = deliver(
-            event_body("refund.processed", {"refund": entity}, created_at=now), now
-        )
+        stored = deliver(event_body("refund.processed", {"refund": entity}, created_at=now), now)
 
         handlers.handle(event_id=stored.pk, now=now)
 
@@ -235,7 +229,9 @@ class TestPublishedSamples:
 
         stored.refresh_from_db()
         order.refresh_from_db()
-        expected = "handled" if re.match(r"payment\.\w+$|order", sample["event"]) else "acknowledged"
+        expected = (
+            "handled" if re.match(r"payment\.\w+$|order", sample["event"]) else "acknowledged"
+        )
         assert stored.state == expected
         captured = sample["event"] in ("payment.captured", "order.paid")
         assert order.state == ("paid" if captured else "awaiting_payment")

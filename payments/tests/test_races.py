@@ -59,9 +59,7 @@ def at_once(act, count=THREADS):
 
 class TestTwoHundredThreadsBuyingOneNote:
     def buy(self, _number, *, buyer, note, sandbox):
-        started = checkout.start_checkout(
-            buyer_id=buyer.pk, note_ids=[note.pk], now=clock.now()
-        )
+        started = checkout.start_checkout(buyer_id=buyer.pk, note_ids=[note.pk], now=clock.now())
         order = Order.objects.get(pk=started.order_id)
         connection.close()  # a request to the sandbox holds no connection
         paid = sandbox.pay(order.gateway_order_id)
@@ -108,9 +106,7 @@ class TestTwoPaymentsOfOneBuyer:
         first = make_order(buyer=buyer, notes=[note], now=now)
         checkout.cancel_order(order_id=first.pk, buyer_id=buyer.pk, now=now)
         second = make_order(buyer=buyer, notes=[note], now=now)
-        paid = {
-            order.pk: gateway.pay(order.gateway_order_id) for order in (first, second)
-        }
+        paid = {order.pk: gateway.pay(order.gateway_order_id) for order in (first, second)}
 
         def settle(number):
             order_id, payment = list(paid.items())[number % 2]

@@ -149,7 +149,9 @@ class TestMoneyThatCannotBeFulfilled:
         assert gateway.get_payment(late.id).refunded_paise == 9900
         assert live_accesses(second) == 1
 
-    def test_only_the_line_that_is_owned_goes_back(self, buyer, seller, note, gateway, now, run_jobs):
+    def test_only_the_line_that_is_owned_goes_back(
+        self, buyer, seller, note, gateway, now, run_jobs
+    ):
         other = make_note(seller=seller, price_paise=4900)
         both = make_order(buyer=buyer, notes=[note, other], now=now)
         checkout.cancel_order(order_id=both.pk, buyer_id=buyer.pk, now=now)

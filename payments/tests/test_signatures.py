@@ -57,8 +57,16 @@ class TestPublishedVectors:
             forged = flipped(signature, bit).decode("latin-1")
             assert not self.is_authentic(vector, message_of(vector), forged, vector["secret"])
 
-    @pytest.mark.parametrize("damage", [lambda s: "", lambda s: s[:-1], lambda s: s + "0",
-                                        lambda s: s.upper(), lambda s: "ü" * 64])
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda s: "",
+            lambda s: s[:-1],
+            lambda s: s + "0",
+            lambda s: s.upper(),
+            lambda s: "ü" * 64,
+        ],
+    )
     def test_with_a_damaged_signature_do_not(self, vector, damage):
         forged = damage(vector["expected_signature"])
 

@@ -96,9 +96,7 @@ class TestVerifyPayment:
 
 
 class TestAGatewayThatIsDown:
-    def test_means_to_wait_and_a_job_goes_on_asking(
-        self, order, gateway, verify, buyer, run_jobs
-    ):
+    def test_means_to_wait_and_a_job_goes_on_asking(self, order, gateway, verify, buyer, run_jobs):
         payment = gateway.pay(order.gateway_order_id)
         gateway.is_down = True
 

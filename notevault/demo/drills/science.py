@@ -257,7 +257,7 @@ DRILLS: dict[str, tuple[Drill, ...]] = {
         Drill(
             "A culture of {a} cells doubles every {b} minutes. How many cells after 3 hours?",
             "N = {a} × 2^(180 / {b})",
-            lambda a, b: a * 2 ** (180 / b),
+            lambda a, b: round(a * 2 ** (180 / b)),
             "cells",
             "",
             ("cells at the start", range(10, 200, 10)),
@@ -269,7 +269,7 @@ DRILLS: dict[str, tuple[Drill, ...]] = {
             "A population of {a} grows by {b} % a year without limit. Find its size after 10 "
             "years.",
             "N = {a} × (1 + {b}/100)^10",
-            lambda a, b: a * (1 + b / 100) ** 10,
+            lambda a, b: round(a * (1 + b / 100) ** 10),
             "population",
             "",
             ("start", range(50, 900, 50)),

@@ -167,14 +167,14 @@ DRILLS: dict[str, tuple[Drill, ...]] = {
     ),
     "Constitutional Law": (
         Drill(
-            "A House of {a} has {b} members present and voting. How many of those present "
-            "must vote for an amendment?",
-            "two thirds of {b}, rounded up; half of {a} is needed as well",
-            lambda a, b: math.ceil(b * 2 / 3),
+            "A House of {b} has {a} members present and voting. How many of those present must "
+            "vote for an amendment?",
+            "two thirds of {a}, rounded up; half of {b} is needed as well",
+            lambda a, b: math.ceil(a * 2 / 3),
             "votes",
             "",
-            ("members", range(540, 546)),
             ("present", range(300, 540, 12)),
+            ("members", range(540, 546)),
         ),
     ),
     "Law of Contracts": (
@@ -225,14 +225,14 @@ DRILLS: dict[str, tuple[Drill, ...]] = {
     ),
     "Law of Evidence": (
         Drill(
-            "A deed of {a} is produced from proper custody, and the suit is filed {b} years "
-            "later. How many years beyond thirty is it?",
-            "{b} - 30",
-            lambda a, b: b - 30,
+            "A deed of {b} is produced from proper custody, and the suit is filed {a} years later. "
+            "By how many years has it passed thirty?",
+            "{a} - 30",
+            lambda a, b: a - 30,
             "years",
             "",
-            ("year of the deed", range(1930, 1985)),
             ("age (years)", range(31, 60)),
+            ("year of the deed", range(1930, 1985)),
         ),
     ),
     "Intellectual Property": (

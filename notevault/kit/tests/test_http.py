@@ -17,6 +17,7 @@ from rest_framework import serializers
 
 from notevault.kit import http
 from notevault.kit.errors import DomainError
+from notevault.kit.tests.log_output import log_output
 from notevault.kit.tests.problem_details import problem_of, refusal_of
 
 pytestmark = pytest.mark.django_db
@@ -194,13 +195,13 @@ class TestServerError:
         for secret in (CANARY, "Traceback", "RuntimeError", ".py"):
             assert secret not in response.content.decode()
 
-    def test_reaches_the_log_with_its_request_id(self, anyone, fail_with, capsys):
+    def test_reaches_the_log_with_its_request_id(self, anyone, fail_with):
         fail_with(RuntimeError(CANARY))
 
-        response = anyone.get(API, headers={"x-request-id": "given-by-caller"})
+        with log_output() as output:
+            response = anyone.get(API, headers={"x-request-id": "given-by-caller"})
 
-        lines = [orjson.loads(line) for line in capsys.readouterr().out.splitlines()]
-        errors = [line for line in lines if line["level"] == "error"]
+        errors = [line for line in output.lines if line["level"] == "error"]
         assert problem_of(response)["request_id"] == "given-by-caller"
         assert [line["request_id"] for line in errors] == ["given-by-caller"]
         assert CANARY in errors[0]["exception"]
@@ -308,6 +309,12 @@ class TestExceptionHandler:
             {"param": "", "code": "invalid", "detail": "The seat does not exist."}
         ]
 
+    def test_gives_the_index_in_a_list_of_details(self):
+        error = drf.ValidationError({"rows": [{"seat": ["Taken."]}, ["Gone."]]})
+
+        body = orjson.loads(http.exception_handler(error, {}).content)
+        assert [row["param"] for row in body["errors"]] == ["rows.0.seat", "rows.1"]
+
     def test_gives_the_index_of_a_row_of_many(self):
         rows = Seat(data=[{"row": 1, "tags": []}, {"row": "x", "tags": []}], many=True)
 
@@ -315,7 +322,7 @@ class TestExceptionHandler:
             rows.is_valid(raise_exception=True)
 
         body = orjson.loads(http.exception_handler(refusal.value, {}).content)
-        assert [row["param"] for row in body["errors"]] == ["[0]", "[1].row"]
+        assert [row["param"] for row in body["errors"]] == ["0", "1.row"]
 
 
 class TestDjangoHooks:

@@ -89,7 +89,12 @@ class TestNegotiation:
 
     @pytest.mark.parametrize(
         "content_type",
-        ["application/json", "application/json; charset=utf-8", "Application/JSON", " application/json ;x=y"],
+        [
+            "application/json",
+            "application/json; charset=utf-8",
+            "Application/JSON",
+            " application/json ;x=y",
+        ],
     )
     def test_reads_json_under_any_spelling_of_its_type(self, client, db, content_type):
         response = client.generic("POST", "/api/v1/auth/login", b"{}", content_type)

@@ -61,6 +61,7 @@ class Command(BaseCommand):
         return subprocess.run(
             [
                 str(Path(sys.executable).with_name("schemathesis")),
+                *("--config-file", "deploy/schemathesis.toml"),
                 *("run", f"{web}/api/schema/?format=json", "--url", web),
                 *("--max-examples", str(options["examples"]), "--seed", str(options["seed"])),
                 *("--checks", "all", "--continue-on-failure", "--workers", "2"),

@@ -1,0 +1,95 @@
+"""Serializer fields for JSON bodies: a number is not a text, and a text is no number.
+
+DRF's own convert `0` to "0" and "12" to 12, so a client's mistake would pass unnoticed.
+Query parameters are text by nature and keep DRF's fields.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.validators import RegexValidator
+from rest_framework import serializers
+
+
+class _OnlyText:
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("invalid")  # type: ignore[attr-defined]
+        return super().to_internal_value(data)  # type: ignore[misc]
+
+
+class TextField(_OnlyText, serializers.CharField):
+    pass
+
+
+class EmailField(_OnlyText, serializers.EmailField):
+    pass
+
+
+class SlugField(_OnlyText, serializers.SlugField):
+    pass
+
+
+class UUIDField(_OnlyText, serializers.UUIDField):
+    pass
+
+
+class WholeField(serializers.IntegerField):
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, float) and data.is_integer():
+            data = int(data)  # JSON knows no difference between 5.0 and 5
+        if isinstance(data, bool) or not isinstance(data, int):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+# A schema can state these, so that a client knows what is refused before it asks.
+_LINE = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
+_PARAGRAPHS = (
+    r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+)
+_EMAIL = (
+    r"^[A-Za-z0-9_%+-]+(\.[A-Za-z0-9_%+-]+)*"
+    r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}$"
+)
+
+_MAX_LOCAL_PART = 64  # RFC 5321
+
+
+class OpaqueField(TextField):
+    """A password or token: any text at all, taken as it is."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(trim_whitespace=False, **kwargs)
+        self.validators.append(RegexValidator(r"^[^\x00]*$", "NUL is not a character here."))
+
+
+class LineField(TextField):
+    """One line with something to see in it; spaces around it are dropped."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.validators.append(RegexValidator(_LINE, "Write one line of plain text."))
+
+
+class ParagraphsField(TextField):
+    """Text of several lines with something to see in it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.validators.append(RegexValidator(_PARAGRAPHS, "Write plain text."))
+
+
+class AddressField(EmailField):
+    """An e-mail address in the form that people have."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=254, **kwargs)
+        self.validators.append(RegexValidator(_EMAIL, "Enter a valid e-mail address."))
+
+    def to_internal_value(self, data: Any) -> Any:
+        address = super().to_internal_value(data)
+        if len(address.partition("@")[0]) > _MAX_LOCAL_PART:
+            self.fail("invalid")
+        return address
