@@ -53,7 +53,8 @@ class Order(Stateful):
     subtotal_paise = models.PositiveIntegerField(help_text="The sum of list prices.")
     discount_paise = models.PositiveIntegerField()
     total_paise = models.PositiveIntegerField()
-    gateway_order_id = models.CharField(max_length=40, unique=True, null=True)
+    # Null, not empty: it is unique, and many rows have none.
+    gateway_order_id = models.CharField(max_length=40, unique=True, null=True)  # noqa: DJ001
     claimed_until = models.DateTimeField(
         null=True, help_text="Until then one caller has the right to create the gateway's order."
     )
@@ -191,7 +192,8 @@ class Refund(Stateful):
     state = models.CharField(max_length=12, choices=RefundState, default=RefundState.REQUESTED)
     amount_paise = models.PositiveBigIntegerField()
     why = models.CharField(max_length=200)
-    gateway_refund_id = models.CharField(max_length=40, unique=True, null=True)
+    # Null, not empty: it is unique, and many rows have none.
+    gateway_refund_id = models.CharField(max_length=40, unique=True, null=True)  # noqa: DJ001
     created_at = models.DateTimeField()
     processed_at = models.DateTimeField(null=True)
 

@@ -64,7 +64,8 @@ class CloudinaryNoteStorage(Storage):
     def open(self, name: str, mode: str = "rb") -> File[Any]:
         url = self._link(name, expires_at=0)
         with _reaching("open"):
-            reply = requests.get(url, timeout=CALL_TIMEOUT, allow_redirects=True)
+            # `requests` takes a time-out of urllib3, though its types do not say so.
+            reply = requests.get(url, timeout=CALL_TIMEOUT)  # type: ignore[arg-type]
         if reply.status_code == 404:
             raise FileNotFoundError(name)
         if reply.status_code != 200:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.validators import RegexValidator
 from rest_framework import serializers
 
 from notevault.kit.fields import AddressField, LineField, OpaqueField
@@ -16,9 +15,12 @@ class NewPasswordField(OpaqueField):
     """At least 8 characters, not all of them digits; common passwords are refused too."""
 
     def __init__(self) -> None:
-        super().__init__(min_length=8, max_length=PASSWORD_MAX, write_only=True)
-        self.validators.append(
-            RegexValidator(r"^[^\x00]*[^0-9\x00][^\x00]*$", "A password is not all digits.")
+        super().__init__(
+            pattern=r"^[0-9]*[^0-9\x00][^\x00]*$",
+            message="A password is not all digits.",
+            min_length=8,
+            max_length=PASSWORD_MAX,
+            write_only=True,
         )
 
 

@@ -6,6 +6,7 @@ share one chain of processors, so a line of a third-party package is redacted as
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -17,42 +18,57 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 REDACTED = "[redacted]"
 
 _SECRET_KEY = re.compile(
-    r"pass(word|wd)|secret|token|signature|authorization|cookie|api_?key|otp|card_?number|cvv",
+    r"passw(or)?d|secret|token|signature|authorization|cookie|api[_-]?key|otp|card_?number|cvv",
     re.IGNORECASE,
 )
-_EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,255}\.[A-Za-z]{2,24}")
+# Each pattern starts at the edge of a word and is bounded, so that no text takes long.
+_URL_PASSWORD = re.compile(r"(://[^\s/:@]{0,200}:)[^\s@]{1,500}@")
+_EMAIL = re.compile(r"[\w.%+-]{1,64}@[\w.-]{1,255}\.\w{2,24}")
 _JWT = re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
 _PAIR = re.compile(
-    r"""(?ix)(?<![a-z0-9])["']?((?:[a-z0-9]+_)*(?:password|passwd|secret|token|signature|
-        authorization|api_?key|otp))["']?\s*[=:]\s*(?:bearer\s+|basic\s+)?["']?([^\s"'&,}\]]+)"""
+    r"""(?isx)(?<![\w-])
+        (?:([\w-]*(?:authorization|cookie))|([\w-]*(?:passw(?:or)?d|secret|token|signature|
+            api[_-]?key|otp|sessionid|card_?number|cvv)))
+        \\*["']?\s*[=:]\s*
+        (?:b?(?P<quote>\\*["']).{0,2000}?(?<!\\)(?P=quote)  # up to the same quote, unescaped
+            |b?\\*["'][^\n]*  # one that is never closed
+            |(?(1)[^\n"']+|[^\s"'&,;}\]]+))"""
 )
-_HEX = re.compile(r"\b[0-9a-f]{64,}\b")
+_HEX = re.compile(r"\b[0-9a-f]{64,}\b", re.IGNORECASE)
+_INT64 = range(-(2**63), 2**64)
 
 
 def redact_text(text: str) -> str:
     """The text without tokens, signatures, `password=…` pairs and e-mail addresses."""
+    if not text.isascii():  # half a surrogate pair cannot be written
+        text = text.encode(errors="backslashreplace").decode()
     if "@" in text:
-        text = _EMAIL.sub(REDACTED, text)
+        text = _EMAIL.sub(REDACTED, _URL_PASSWORD.sub(rf"\1{REDACTED}@", text))
     if "eyJ" in text:
         text = _JWT.sub(REDACTED, text)
-    text = _PAIR.sub(lambda pair: f"{pair[1]}={REDACTED}", text)
+    text = _PAIR.sub(lambda pair: f"{pair[1] or pair[2]}={REDACTED}", text)
     return _HEX.sub(REDACTED, text)
 
 
 def redact(value: Any, depth: int = 0) -> Any:
+    """The value without secrets, and as JSON can hold it."""
     if isinstance(value, str):
         return redact_text(value)
+    if value is None or isinstance(value, (bool, float)):
+        return value
+    if isinstance(value, int) and value in _INT64:
+        return value
     if depth > 6:
         return REDACTED
     if isinstance(value, Mapping):
         return {
-            key: REDACTED if _SECRET_KEY.search(str(key)) else redact(item, depth + 1)
+            redact_text(str(key)): REDACTED
+            if _SECRET_KEY.search(str(key))
+            else redact(item, depth + 1)
             for key, item in value.items()
         }
     if isinstance(value, (list, tuple, set)):
         return [redact(item, depth + 1) for item in value]
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
     return redact_text(str(value))
 
 
@@ -65,13 +81,17 @@ def to_json(event: Any, **_: Any) -> str:
     return orjson.dumps(event, default=str).decode()
 
 
-def _is_kept_apart(key: str) -> bool:
-    return key.startswith("_")
+class RouteForPath(logging.Filter):
+    """Django's own lines name the path of a request, which may carry a token."""
 
-
-def _redact_public(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
-    private = {key: event.pop(key) for key in list(event) if _is_kept_apart(key)}
-    return {**redact_event(logger, name, event), **private}
+    def filter(self, record: logging.LogRecord) -> bool:
+        request = getattr(record, "request", None)
+        path = getattr(request, "path", None)
+        if path and isinstance(record.args, tuple):
+            match = request.resolver_match
+            route = match.route if match else ""
+            record.args = tuple(route if item == path else item for item in record.args)
+        return True
 
 
 def configure(*, level: str, as_json: bool) -> dict[str, Any]:
@@ -108,13 +128,15 @@ def configure(*, level: str, as_json: bool) -> dict[str, Any]:
                 "foreign_pre_chain": shared,
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    _redact_public,
+                    redact_event,
                     renderer,
                 ],
             }
         },
+        "filters": {"route_for_path": {"()": RouteForPath}},
         "handlers": {
             "stdout": {
+                "filters": ["route_for_path"],
                 "class": "logging.StreamHandler",
                 "stream": "ext://sys.stdout",
                 "formatter": "structured",

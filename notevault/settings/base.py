@@ -39,7 +39,7 @@ ROOT_URLCONF = "notevault.urls"
 WSGI_APPLICATION = "notevault.wsgi.application"
 
 # Secrets. Development values are refused by production.py.
-DEVELOPMENT_SECRET = "development-only-secret-of-notevault"
+DEVELOPMENT_SECRET = "development-only-secret-of-notevault"  # noqa: S105 refused in production
 JWT_SECRET = env.str("JWT_SECRET", default=DEVELOPMENT_SECRET)
 JWT_SECRET_PREVIOUS = env.str("JWT_SECRET_PREVIOUS", default="")
 # An operator's existing .env has no key for Django: one is derived from the JWT secret.

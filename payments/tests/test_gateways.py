@@ -241,7 +241,7 @@ def answering(status: int, body: bytes, kind: str = "application/json") -> Itera
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = answer
+        do_GET = do_POST = answer  # noqa: N815 the names that http.server calls
 
         def log_message(self, *args: object) -> None:
             """Tests are quiet."""

@@ -27,6 +27,7 @@ theirs = logging.getLogger("someone.elses.package")
 
 @pytest.fixture
 def output():
+    structlog.contextvars.clear_contextvars()
     with log_output("DEBUG") as output:
         yield output
 
