@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import structlog
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
-from notevault.kit.http import bad_request, database_unavailable, problem
+from notevault.kit.http import bad_request, database_unavailable, problem, server_error
+
+log = structlog.get_logger("notevault.errors")
 
 # More would only make a larger number; Python refuses to read thousands of them.
 _MOST_DIGITS = 20
@@ -43,8 +46,12 @@ class BodyLimitMiddleware:
         return settings.UPLOAD_BODY_LIMIT if is_upload else settings.BODY_LIMIT
 
 
-class DatabaseOutageMiddleware:
-    """Turns a database that is away into a 503, also for pages outside the API."""
+class LastNetMiddleware:
+    """What no view has caught: a database that is away is a 503, also outside the API.
+
+    With DEBUG on Django would answer a bug of the API with a page; its clients get the
+    same problem as in production, and the traceback is in the log.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -57,4 +64,7 @@ class DatabaseOutageMiddleware:
             return database_unavailable(error)
         if isinstance(error, SuspiciousOperation):
             return bad_request(request, error)
+        if settings.DEBUG and request.path.startswith("/api/v1/"):
+            log.exception("request.failed")
+            return server_error(request)
         return None

@@ -91,7 +91,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "notevault.kit.middleware.DatabaseOutageMiddleware",
+    "notevault.kit.middleware.LastNetMiddleware",
 ]
 TEMPLATES = [
     {

@@ -7,7 +7,7 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from notevault.kit.middleware import BodyLimitMiddleware, DatabaseOutageMiddleware
+from notevault.kit.middleware import BodyLimitMiddleware, LastNetMiddleware
 from notevault.kit.tests.problem_details import problem_of, refusal_of
 
 MIB = 1024 * 1024
@@ -68,7 +68,7 @@ class TestBodyLimit:
 class TestNetUnderOtherViews:
     @pytest.fixture
     def net(self):
-        return DatabaseOutageMiddleware(lambda request: HttpResponse())
+        return LastNetMiddleware(lambda request: HttpResponse())
 
     @pytest.mark.parametrize(
         ("error", "status"), [(SuspiciousOperation(), 400), (RequestDataTooBig(), 413)]
@@ -78,6 +78,14 @@ class TestNetUnderOtherViews:
 
     def test_lets_a_bug_through(self, net):
         assert net.process_exception(RequestFactory().get("/"), RuntimeError()) is None
+
+    @pytest.mark.parametrize("debug", [True, False])
+    def test_leaves_a_bug_of_the_api_to_django_but_for_its_page(self, net, settings, debug):
+        settings.DEBUG = debug
+
+        response = net.process_exception(RequestFactory().get("/api/v1/me"), RuntimeError())
+
+        assert (response and refusal_of(response)) == ((500, "internal_error") if debug else None)
 
 
 class TestOtherSites:
