@@ -32,22 +32,19 @@ class DownloadLink:
 def grant_accesses(*, buyer_id: UUID, references: Mapping[UUID, UUID], now: datetime) -> set[UUID]:
     """Let the buyer read each note of `references` (note id to what it is granted for).
 
-    A step. Returns the ids of the notes that were granted by this call and counts their
-    sale; of the others the buyer has a live access already. The partial unique index
-    decides between callers that race.
+    A step. Returns the ids of the notes that their references give access to, and counts
+    each sale once, however often it is called; of the other notes the buyer has a live
+    access already. The partial unique index decides between callers that race.
     """
-    in_lock_order = sorted(references.items())
-    NoteAccess.objects.bulk_create(
-        [
-            NoteAccess(note_id=note_id, buyer_id=buyer_id, reference=reference, granted_at=now)
-            for note_id, reference in in_lock_order
-        ],
-        ignore_conflicts=True,
-    )
-    written = NoteAccess.objects.filter(reference__in=list(references.values()))
-    granted = set(written.values_list("note_id", flat=True))
-    Note.objects.filter(pk__in=granted).update(sales_count=F("sales_count") + 1)
-    return granted
+    rows = [
+        NoteAccess(note_id=note_id, buyer_id=buyer_id, reference=reference, granted_at=now)
+        for note_id, reference in sorted(references.items())  # in lock order
+    ]
+    NoteAccess.objects.bulk_create(rows, ignore_conflicts=True)
+    live = NoteAccess.objects.filter(reference__in=list(references.values()), revoked_at=None)
+    written = live.filter(pk__in=[row.pk for row in rows])
+    Note.objects.filter(pk__in=written.values("note_id")).update(sales_count=F("sales_count") + 1)
+    return set(live.values_list("note_id", flat=True))
 
 
 def download_link(*, note_id: UUID, buyer_id: UUID, now: datetime) -> DownloadLink:

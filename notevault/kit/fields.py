@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.validators import RegexValidator
+from django.core.validators import EmailValidator, RegexValidator
 from rest_framework import serializers
 
 
@@ -86,6 +86,8 @@ class AddressField(EmailField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=254, **kwargs)
+        # Ours is the stricter one; one mistake is told once.
+        self.validators = [v for v in self.validators if not isinstance(v, EmailValidator)]
         self.validators.append(RegexValidator(_EMAIL, "Enter a valid e-mail address."))
 
     def to_internal_value(self, data: Any) -> Any:

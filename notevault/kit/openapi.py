@@ -60,7 +60,7 @@ def add_problem_responses(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
     statuses = set(EVERYWHERE)
-    if operation.get("security"):
+    if any(operation.get("security", [])):  # `[{}]` asks for nothing
         statuses |= {401, 403}
     if method in WITH_BODY:
         statuses |= {402, 409, 415, 422, 502}

@@ -255,6 +255,9 @@ SECURITY_WEBHOOK_URL = env.str("SECURITY_WEBHOOK_URL", default="")
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
 
+# Admin
+UNFOLD = {"SITE_TITLE": "NoteVault", "SITE_HEADER": "NoteVault"}
+
 # Language and time
 LANGUAGE_CODE = "en-in"
 TIME_ZONE = "Asia/Kolkata"

@@ -138,7 +138,7 @@ class TestLogLine:
 
         assert [line["event"] for line in output.lines] == [
             "said within",
-            "Internal Server Error: /api/errors/",
+            "Internal Server Error: api/errors/",
             "request",
         ]
         assert {line["request_id"] for line in output.lines} == {"caller-id"}

@@ -151,7 +151,7 @@ class Command(BaseCommand):
 
   Sign-ins, all with the password {seed.PASSWORD}
     buyer       {buyer}
-    sellers     ravi… see the admin's list of users
+    sellers     {", ".join(email for email, _ in seed.SELLERS[:3])} …
     staff       {", ".join(seed.STAFF)}
 
 Ctrl+C stops everything."""
