@@ -4,12 +4,21 @@
 import os
 import sys
 
-if __name__ == "__main__":
+
+def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notevault.settings.local")
     try:
+        from django.core.exceptions import ImproperlyConfigured
         from django.core.management import execute_from_command_line
-    except ImportError:
-        sys.exit(
-            "Django is not installed here. Run `make install`, then `.venv/bin/python manage.py`."
-        )
-    execute_from_command_line(sys.argv)
+
+        from notevault.embedded import EmbeddedPostgresError
+    except ImportError as error:
+        sys.exit(f"{error}. Run `make install`, then `.venv/bin/python manage.py`.")
+    try:
+        execute_from_command_line(sys.argv)
+    except (ImproperlyConfigured, EmbeddedPostgresError) as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

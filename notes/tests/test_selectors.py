@@ -39,7 +39,7 @@ class TestPublishedNotes:
         with django_assert_num_queries(1):
             rows = list(selectors.list_published())
 
-        assert rows == [
+        assert [selectors.shape(row) for row in rows] == [
             {
                 "id": note.pk,
                 "title": "Operating Systems: scheduling",
@@ -115,8 +115,12 @@ class TestPublishedNotes:
 
         assert {row["price_paise"] for row in found} == prices
 
-    def test_are_found_by_id(self, note: Note) -> None:
-        assert selectors.get_published(note.pk) == selectors.list_published().get()
+    def test_are_found_by_id(self, note: Note, seller: User) -> None:
+        make_note(seller=seller)
+
+        found = selectors.get_published(note.pk)
+
+        assert found == selectors.shape(selectors.list_published().get(pk=note.pk))
 
     @pytest.mark.parametrize("state", HIDDEN)
     def test_in_another_state_are_not_found(self, seller: User, state: NoteState) -> None:

@@ -42,10 +42,7 @@ class Command(BaseCommand):
                 self.clean()
             else:
                 self.run(once=options["once"], sandbox_port=options["sandbox_port"])
-        except DemoFailed as failure:
-            self.stderr.write(self.style.ERROR(str(failure)))
-            raise SystemExit(1) from failure
-        except embedded.EmbeddedPostgresError as failure:
+        except (DemoFailed, embedded.EmbeddedPostgresError) as failure:
             self.stderr.write(self.style.ERROR(str(failure)))
             raise SystemExit(1) from failure
         except KeyboardInterrupt:
