@@ -254,7 +254,7 @@ class DownloadView(APIView):
     def post(self, request: Request, note_id: UUID) -> Response:
         link = access.download_link(note_id=note_id, buyer_id=self.user_id, now=clock.now())
         body = serializers.DownloadLinkResponse(link).data
-        return Response(body, headers={"Cache-Control": "no-store"})
+        return Response(body)
 
 
 @require_safe

@@ -22,7 +22,7 @@ from payments.webhooks import inbox
 
 def _order(order_id: UUID, buyer_id: UUID, status: int = 200) -> Response:
     order = selectors.get_order(order_id=order_id, buyer_id=buyer_id)
-    return Response(order, status=status, headers={"Cache-Control": "no-store"})
+    return Response(order, status=status)
 
 
 class OrderListView(APIView):
@@ -117,7 +117,7 @@ class OrderDetailView(APIView):
         buyer_id = self.user_id
         before = selectors.get_order(order_id=order_id, buyer_id=buyer_id)
         if before["next_action"] not in selectors.UNDECIDED or not wait:
-            return Response(before, headers={"Cache-Control": "no-store"})
+            return Response(before)
         wait_until(lambda: selectors.is_decided(order_id), seconds=wait)
         return _order(order_id, buyer_id)
 

@@ -75,9 +75,7 @@ class TestAGrant:
         reference = uuid4()
 
         with transaction.atomic():
-            granted = grant_accesses(
-                buyer_id=buyer.pk, references={note.pk: reference}, now=now
-            )
+            granted = grant_accesses(buyer_id=buyer.pk, references={note.pk: reference}, now=now)
 
         left = NoteAccess.objects.values().get()
         assert granted == {note.pk}
@@ -216,7 +214,7 @@ class TestADownloadLink:
             "Content-Type": "application/pdf",
             "Content-Length": str(len(PDF)),
             "Content-Disposition": (
-                'attachment; filename="___________.pdf"; filename*=UTF-8\'\''
+                "attachment; filename=\"___________.pdf\"; filename*=UTF-8''"
                 "%E0%A4%AD%E0%A5%8C%E0%A4%A4%E0%A4%BF%E0%A4%95%E0%A5%80%3A%20"
                 "%E0%A4%97%E0%A4%A4%E0%A4%BF.pdf"
             ),

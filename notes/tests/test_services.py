@@ -393,9 +393,7 @@ class TestEditing:
         before = everything()
 
         with pytest.raises(NoteNotFound):
-            services.edit_note(
-                note_id=note.pk, seller_id=stranger.pk, changes={"price_paise": 100}
-            )
+            services.edit_note(note_id=note.pk, seller_id=stranger.pk, changes={"price_paise": 100})
 
         assert everything() == before
 

@@ -7,6 +7,7 @@ moment cannot all pass the check first.
 from __future__ import annotations
 
 import hashlib
+import math
 from datetime import datetime, timedelta
 
 from django.db import connection
@@ -50,12 +51,17 @@ def count_attempt(*, email: str, now: datetime) -> None:
         attempts, last_counted_at = cursor.fetchone()
     if attempts > MAX_FAILURES:
         wait = last_counted_at + LOCK - now
-        raise AccountLocked(retry_after=max(1, int(wait.total_seconds())))
+        raise AccountLocked(retry_after=math.ceil(wait.total_seconds()))
 
 
 def clear(*, email: str) -> None:
     """Forget the failures after a success."""
     SignInGuard.objects.filter(pk=_digest(email)).delete()
+
+
+def forget(*, before: datetime) -> None:
+    """Delete the rows of addresses that were last tried before then."""
+    SignInGuard.objects.filter(last_counted_at__lte=before).delete()
 
 
 def _digest(email: str) -> str:

@@ -58,6 +58,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.email
 
+    @classmethod
+    def normalize_username(cls, username: str) -> str:
+        """Django's forms ask for this before they compare or save."""
+        return normalise_email(username)
+
     @property
     def password_digest(self) -> str:
         """Changes with the password, however it was changed; tells nothing of it."""

@@ -21,6 +21,8 @@ from ops.transactions import use_case
 # Two refreshes of one token a moment apart are a client's retry, not a theft: the second
 # is refused, but the session lives on.
 RETRY_GRACE = timedelta(seconds=10)
+# Long enough to answer "who was signed in then?".
+KEEP_ENDED = timedelta(days=30)
 
 
 class EmailTaken(DomainError):
@@ -155,10 +157,10 @@ def change_password(*, user_id: UUID, current: str, new: str, now: datetime) -> 
     Raises InvalidCredentials when `current` is wrong, PasswordTooWeak, AccountLocked.
     """
     user = User.objects.get(pk=user_id)
+    require_strong(new, user)  # first: a poor choice is no guess at the password
     guard.count_attempt(email=user.email, now=now)
     if not _password_matches(user, current):
         raise InvalidCredentials("The current password is wrong.")
-    require_strong(new, user)
     return _set_password(user=user, encoded=make_password(new), now=now)
 
 
@@ -179,6 +181,13 @@ def end_all_sessions(*, user_id: UUID, why: str, now: datetime) -> None:
 def _revoke(*, session_filter: dict[str, UUID], why: str, now: datetime) -> None:
     live = Session.objects.filter(revoked_at=None, **session_filter)
     live.update(revoked_at=now, revoked_why=why)
+
+
+def forget_what_is_over(*, now: datetime) -> None:
+    """Delete sessions that ended a month ago and guards that hold nobody up."""
+    Session.objects.filter(expires_at__lt=now - KEEP_ENDED).delete()
+    Session.objects.filter(revoked_at__lt=now - KEEP_ENDED).delete()
+    guard.forget(before=now - guard.LOCK)
 
 
 @use_case

@@ -104,5 +104,5 @@ def _read(kind: type[tokens.Token], encoded: str) -> Claims | None:
     try:
         token = kind(encoded)  # type: ignore[arg-type]  # simplejwt takes the encoded text
         return Claims(UUID(token["sub"]), UUID(token["sid"]), str(token["jti"]))
-    except (TokenError, KeyError, ValueError, AttributeError):
+    except (TokenError, KeyError, ValueError, TypeError, AttributeError):
         return None

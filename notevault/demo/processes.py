@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 import requests
+from django.conf import settings
 
 HOST = "127.0.0.1"
 START_WITHIN_S = 30.0
@@ -77,6 +78,7 @@ class Processes:
         with log.open("wb") as out:
             child = subprocess.Popen(
                 [sys.executable, *arguments],
+                cwd=settings.BASE_DIR,
                 env=self.environment,
                 stdout=out,
                 stderr=subprocess.STDOUT,

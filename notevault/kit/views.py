@@ -25,8 +25,12 @@ class APIView(DRFView):
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any
     ) -> Response:
-        """Tell the caller how much of the rate limit is left."""
+        """Tell the caller how much of the rate limit is left, and caches to keep nothing
+        that the view does not give them."""
         response = super().finalize_response(request, response, *args, **kwargs)
+        # What a person is told is for that person; public lists say otherwise themselves.
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        response.headers.setdefault("Cache-Control", "no-store")
         rate = getattr(request._request, "rate_limit", None)
         if rate:
             for name, value in zip(("Limit", "Remaining", "Reset"), rate, strict=True):

@@ -145,7 +145,7 @@ class TestLogLine:
 
 
 class TestJobs:
-    def test_carry_the_id_of_the_request_that_deferred_them(self, client_of, seller, note):
+    def test_carry_the_id_of_the_request_that_deferred_them(self, client_of, seller, run_jobs):
         with log_output():
             response = client_of(seller).generic(
                 "POST",
