@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection
 from django.db.models import F
 
 from alerts.models import Alert
@@ -12,6 +13,12 @@ from notevault.kit.correlation import current_request_id
 from ops import jobs
 
 STORM_WINDOW = timedelta(minutes=5)
+
+
+def _take_turns(dedupe_key: str) -> None:
+    """One transaction at a time for one matter, or each would find no alert before it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [dedupe_key])
 
 
 def raise_alert(
@@ -28,6 +35,7 @@ def raise_alert(
     A step. Within five minutes of an alert with the same dedupe key nothing new is
     delivered: that alert's count goes up and None is returned.
     """
+    _take_turns(dedupe_key)
     recent = Alert.objects.filter(dedupe_key=dedupe_key, raised_at__gt=now - STORM_WINDOW)
     latest = recent.order_by("-raised_at").values_list("pk", flat=True).first()
     if latest:

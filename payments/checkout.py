@@ -21,16 +21,18 @@ from django.db.models.functions import Now
 from notes.models import Note
 from notes.selectors import NoteNotFound, owned_notes
 from notevault.kit.errors import DomainError
+from ops import jobs
 from ops.transactions import use_case
 from payments import fulfilment, locks, pricing
 from payments.gateways import get_gateway
 from payments.gateways.base import GatewayError, GatewayOrder
 from payments.models import Order, OrderItem
+from payments.selectors import OrderNotFound
 from payments.states import OPEN_ORDER, OrderState
 
 LIFETIME = timedelta(minutes=30)
-# Longer than a gateway call may take: after it, the claim's holder is dead.
-CLAIM = timedelta(seconds=10)
+# Longer than beat 2 may take (three gateway calls of at most 7 s): then its holder is dead.
+CLAIM = timedelta(seconds=25)
 WAIT_FOR_OTHERS_S = 5.0
 LOOK_AGAIN_S = 0.1
 HELD_ONCE = "one_open_order_per_buyer_and_note"
@@ -63,11 +65,6 @@ class CheckoutInProgress(DomainError):
 
 class OrderNotCancellable(DomainError):
     code = "order_not_cancellable"
-
-
-class OrderNotFound(DomainError):
-    code = "not_found"
-    message = "There is no such order."
 
 
 @dataclass(frozen=True)
@@ -154,7 +151,8 @@ def _item(order: Order, note: Note, line: pricing.Line) -> OrderItem:
 
 
 def _fulfil_free(order: Order, now: datetime) -> None:
-    fulfilment.fulfil(order=order, now=now)
+    if fulfilment.fulfil(order=order, now=now):
+        raise NoteAlreadyOwned  # by a twin of this request, a moment ago
     order.move(OrderState.PAID, why="nothing to pay", now=now, paid_at=now)
 
 
@@ -287,6 +285,15 @@ def cancel_order(*, order_id: UUID, buyer_id: UUID, now: datetime) -> None:
 
 
 @use_case
+def close_overtaken_order(*, order_id: UUID, now: datetime) -> None:
+    """Give up an open order whose note its buyer has got by another one meanwhile."""
+    order = locks.lock_order(order_id)
+    notes = list(order.items.values_list("note_id", flat=True))
+    if order.state in OPEN_ORDER and owned_notes(buyer_id=order.buyer_id, note_ids=notes):
+        _close(order, OrderState.CANCELLED, why="a note of it was bought otherwise", now=now)
+
+
+@use_case
 def expire_orders(*, now: datetime, limit: int = 200) -> int:
     """Close orders whose time to pay is over; returns how many (at most `limit`)."""
     overdue = locks.lock_overdue_orders(now=now, limit=limit)
@@ -307,5 +314,8 @@ def _expire_overdue_of(buyer_id: UUID, cart: list[UUID], now: datetime) -> None:
 
 
 def _close(order: Order, to: OrderState, *, why: str, now: datetime) -> None:
+    """Nobody may have told us of a payment, so the gateway is asked once more."""
     order.move(to, why=why, now=now)
     fulfilment.release_holds(order)
+    if order.gateway_order_id:
+        jobs.defer("payments.tasks.check_order", order_id=str(order.pk))

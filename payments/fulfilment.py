@@ -11,8 +11,8 @@ from payments.models import Order, OrderItem
 from payments.states import OPEN_ORDER, ItemOutcome
 
 
-def fulfil(*, order: Order, now: datetime) -> int:
-    """Grant each line of a locked order; returns the paise of lines to give back.
+def fulfil(*, order: Order, now: datetime) -> list[OrderItem]:
+    """Grant each line of a locked order; returns those whose money goes back.
 
     A line goes back when the buyer owns the note already or, for an order that had been
     closed before its money came, when the note is no longer for sale.
@@ -27,7 +27,17 @@ def fulfil(*, order: Order, now: datetime) -> int:
     lost = [line for line in lines if line.note_id not in granted]
     _close(kept, ItemOutcome.GRANTED)
     _close([line.pk for line in lost], ItemOutcome.GIVEN_BACK)
-    return sum(line.paid_paise for line in lost)
+    return lost
+
+
+def overtaken_orders(order: Order) -> list[UUID]:
+    """The buyer's other open orders with a note that this one has just granted.
+
+    They must not be paid any more; each is closed by a job, under its own lock.
+    """
+    granted = order.items.filter(outcome=ItemOutcome.GRANTED).values("note_id")
+    held = OrderItem.objects.filter(buyer_id=order.buyer_id, is_open=True, note_id__in=granted)
+    return list(held.exclude(order=order).values_list("order_id", flat=True).distinct())
 
 
 def release_holds(order: Order) -> None:

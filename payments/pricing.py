@@ -11,7 +11,7 @@ from notevault.kit import money
 COMMISSION = ((151, 1000), (51, 1200), (0, 1500))
 # (at least so many notes, discount in basis points), the first that fits.
 BULK_DISCOUNT = ((10, 1500), (5, 1000), (3, 500))
-MIN_TOTAL_PAISE = 100
+MIN_PAID_PAISE = 100
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,16 @@ def quote(notes: Sequence[tuple[int, int]]) -> Quote:
     """Price a cart of (price in paise, pages) pairs, in their order.
 
     The bulk discount is spread over the lines in proportion to their prices, to the
-    paisa; it never takes a total that is not free below one rupee.
+    paisa. It takes no line below one rupee, the least that the gateway gives back.
     """
     prices = [price for price, _ in notes]
     subtotal = sum(prices)
-    discount = _bulk_discount(subtotal, count=len(notes))
-    shares = money.allocate(discount, weights=prices)
+    wanted = money.percent_of(subtotal, bps=_bulk_discount_bps(len(notes)))
+    shares = [
+        min(share, max(0, price - MIN_PAID_PAISE))
+        for share, price in zip(money.allocate(wanted, weights=prices), prices, strict=True)
+    ]
+    discount = sum(shares)
     lines = tuple(
         _line(price, pages, discount_paise=share)
         for (price, pages), share in zip(notes, shares, strict=True)
@@ -55,10 +59,8 @@ def commission_bps(pages: int) -> int:
     return next(bps for least, bps in COMMISSION if pages >= least)
 
 
-def _bulk_discount(subtotal_paise: int, *, count: int) -> int:
-    bps = next((bps for least, bps in BULK_DISCOUNT if count >= least), 0)
-    wanted = money.percent_of(subtotal_paise, bps=bps)
-    return max(0, min(wanted, subtotal_paise - MIN_TOTAL_PAISE))
+def _bulk_discount_bps(count: int) -> int:
+    return next((bps for least, bps in BULK_DISCOUNT if count >= least), 0)
 
 
 def _line(price_paise: int, pages: int, *, discount_paise: int) -> Line:

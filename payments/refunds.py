@@ -40,20 +40,23 @@ def send_refund(*, refund_id: UUID, now: datetime) -> None:
     """Ask the gateway for a refund that is owed. Safe to repeat: the key is the refund's.
 
     GatewayUnavailable and GatewayOutcomeUnknown leave it owed, for the job's next try. A
-    refusal by the gateway marks it as failed and alerts the staff.
+    refusal marks it as failed and alerts the staff, but only once the gateway's own list
+    shows that an earlier try was not made after all.
     """
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     if refund.state in (RefundState.PROCESSED, RefundState.FAILED):
         return
+    gateway, payment_id = get_gateway(), refund.payment.gateway_payment_id
     try:
-        reply = get_gateway().refund_payment(
-            refund.payment.gateway_payment_id,
-            amount_paise=refund.amount_paise,
-            idempotency_key=refund.idempotency_key,
+        reply = gateway.refund_payment(
+            payment_id, amount_paise=refund.amount_paise, idempotency_key=refund.idempotency_key
         )
     except (GatewayRejected, GatewayDeclined) as refusal:
-        fail_refund(refund_id=refund_id, why=str(refusal) or "refused by the gateway", now=now)
-        return
+        made = [r for r in gateway.list_refunds(payment_id) if r.receipt == refund.idempotency_key]
+        if not made:
+            fail_refund(refund_id=refund_id, why=str(refusal) or "refused by the gateway", now=now)
+            return
+        reply = made[0]
     record_reply(refund_id=refund_id, reply=reply, now=now)
 
 
@@ -64,7 +67,8 @@ def record_reply(*, refund_id: UUID, reply: GatewayRefund, now: datetime) -> Non
     match reply.status:
         case "processed":
             _complete(order, payment, refund, reply.id, now)
-        case "pending" if refund.state == RefundState.REQUESTED:
+        case "pending" if refund.can_move(RefundState.PENDING):
+            _owe_again(payment, refund)
             refund.move(RefundState.PENDING, why="accepted", now=now, gateway_refund_id=reply.id)
         case "failed":
             _fail(payment, refund, "failed at the gateway", now)
@@ -90,6 +94,7 @@ def _complete(
 ) -> None:
     if not refund.can_move(RefundState.PROCESSED):
         return
+    _owe_again(payment, refund)
     refund.move(
         RefundState.PROCESSED,
         why="processed by the gateway",
@@ -106,6 +111,14 @@ def _complete(
         to = OrderState.REFUNDED if is_whole else OrderState.PARTIALLY_REFUNDED
         if order.state != to and order.can_move(to):
             order.move(to, why=refund.why, now=now)
+
+
+def _owe_again(payment: Payment, refund: Refund) -> None:
+    """A refund that was taken for failed goes through after all."""
+    if refund.state == RefundState.FAILED:
+        Payment.objects.filter(pk=payment.pk).update(
+            given_back_paise=F("given_back_paise") + refund.amount_paise
+        )
 
 
 def _fail(payment: Payment, refund: Refund, why: str, now: datetime) -> None:

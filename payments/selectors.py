@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
+from notevault.kit.errors import DomainError
 from notevault.kit.pagination import Sort
-from payments.checkout import OrderNotFound
 from payments.gateways import get_gateway
 from payments.models import Order, OrderItem, Payment, Refund
-from payments.states import ItemOutcome, OrderState, PaymentState, RefundState
+from payments.states import OPEN_ORDER, ItemOutcome, OrderState, PaymentState, RefundState
 
 Row = dict[str, Any]
 
@@ -32,6 +32,11 @@ _ORDER = (
     "paid_at",
 )
 _ITEM = ("order_id", "note_id", "title", "price_paise", "discount_paise", "paid_paise", "outcome")
+
+
+class OrderNotFound(DomainError):
+    code = "not_found"
+    message = "There is no such order."
 
 
 def list_orders(buyer_id: UUID) -> QuerySet[Any, Any]:
@@ -117,6 +122,7 @@ def order_id_of_gateway_order(gateway_order_id: str) -> UUID | None:
 
 
 def is_decided(order_id: UUID) -> bool:
-    """False while the buyer can only pay or wait."""
-    row = Order.objects.filter(pk=order_id).values(*_ORDER)[0]
-    return complete([row])[0]["next_action"] not in UNDECIDED
+    """False while the buyer can only pay or wait; one query, for looking again and again."""
+    quarantined = Q(payments__state=PaymentState.QUARANTINED)
+    closed = ~Q(state__in=OPEN_ORDER)
+    return Order.objects.filter(quarantined | closed, pk=order_id).exists()

@@ -15,15 +15,16 @@ import structlog
 from alerts.models import Severity
 from alerts.services import raise_alert
 from notevault.kit.errors import DomainError
+from ops import jobs
 from ops.transactions import use_case
 from payments import fulfilment, locks, refunds
 from payments.gateways.base import GatewayPayment
 from payments.models import Order, Payment
-from payments.states import OrderState, PaymentState
+from payments.states import OPEN_ORDER, OrderState, PaymentState
 
 log = structlog.get_logger("notevault.settlement")
 
-_FINAL = (PaymentState.CAPTURED, PaymentState.QUARANTINED, PaymentState.REFUNDED)
+FINAL = (PaymentState.CAPTURED, PaymentState.QUARANTINED, PaymentState.REFUNDED)
 
 
 class PaymentMismatch(DomainError):
@@ -44,7 +45,7 @@ def settle_payment(*, order_id: UUID, payment: GatewayPayment, source: str, now:
     if payment.order_id != order.gateway_order_id:
         raise PaymentMismatch
     row = _row_of(order, payment, now)
-    if row.state in _FINAL:
+    if row.state in FINAL:
         return order
     _take_over_details(row, payment)
     match payment.status:
@@ -55,8 +56,7 @@ def settle_payment(*, order_id: UUID, payment: GatewayPayment, source: str, now:
         case "captured":
             _capture(order, row, source, now)
         case "refunded":
-            # Given back by the gateway before we ever fulfilled it: nothing is owed.
-            _advance(row, PaymentState.REFUNDED, source, now)
+            _take_in_returned(order, row, source, now)
     return order
 
 
@@ -82,6 +82,8 @@ def _take_over_details(row: Payment, payment: GatewayPayment) -> None:
         "method": payment.method[:32],
         "fee_paise": payment.fee_paise,
         "tax_paise": payment.tax_paise,
+        # What was given back in the gateway's dashboard before we heard of the payment.
+        "given_back_paise": payment.refunded_paise,
         "error_code": payment.error_code[:64],
         "error_description": payment.error_description[:255],
     }
@@ -94,6 +96,14 @@ def _advance(row: Payment, to: PaymentState, source: str, now: datetime) -> None
     """Go there if it is forward; old news changes nothing."""
     if row.state != to and row.can_move(to):
         row.move(to, why=f"told by {source}", now=now)
+
+
+def _take_in_returned(order: Order, row: Payment, source: str, now: datetime) -> None:
+    """Given back by the gateway before we ever fulfilled it: nothing is owed or granted."""
+    _advance(row, PaymentState.REFUNDED, source, now)
+    if order.state in OPEN_ORDER:
+        order.move(OrderState.FAILED, why="the gateway gave the payment back", now=now)
+        fulfilment.release_holds(order)
 
 
 def _capture(order: Order, row: Payment, source: str, now: datetime) -> None:
@@ -110,17 +120,21 @@ def _capture(order: Order, row: Payment, source: str, now: datetime) -> None:
         settles=is_first,
     )
     if not is_first:
-        refunds.give_back(
-            payment=row, amount_paise=row.amount_paise, why="a second payment of one order", now=now
-        )
+        _give_back(row, row.amount_paise, "a second payment of one order", now)
         return
-    to_give_back = fulfilment.fulfil(order=order, now=now)
+    lost = fulfilment.fulfil(order=order, now=now)
     order.move(OrderState.PAID, why=f"payment captured, told by {source}", now=now, paid_at=now)
-    if to_give_back:
-        refunds.give_back(
-            payment=row, amount_paise=to_give_back, why="the note could not be granted", now=now
-        )
+    to_give_back = sum(line.paid_paise for line in lost)
+    _give_back(row, to_give_back, "the note could not be granted", now)
+    for overtaken_id in fulfilment.overtaken_orders(order):
+        jobs.defer("payments.tasks.close_overtaken_order", order_id=str(overtaken_id))
     log.info("order.settled", order_id=str(order.pk), source=source, given_back=to_give_back)
+
+
+def _give_back(row: Payment, amount_paise: int, why: str, now: datetime) -> None:
+    owed = min(amount_paise, row.amount_paise - row.given_back_paise)
+    if owed:
+        refunds.give_back(payment=row, amount_paise=owed, why=why, now=now)
 
 
 def _difference(order: Order, row: Payment) -> str:

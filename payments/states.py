@@ -53,8 +53,8 @@ PAYMENT_MOVES: dict[str, set[str]] = {
         PaymentState.QUARANTINED,
         PaymentState.REFUNDED,
     },
+    # Never back to failed: an old event would tell the payer to pay again.
     PaymentState.AUTHORIZED: {
-        PaymentState.FAILED,
         PaymentState.CAPTURED,
         PaymentState.QUARANTINED,
         PaymentState.REFUNDED,
@@ -76,7 +76,8 @@ REFUND_MOVES: dict[str, set[str]] = {
     RefundState.REQUESTED: {RefundState.PENDING, RefundState.PROCESSED, RefundState.FAILED},
     RefundState.PENDING: {RefundState.PROCESSED, RefundState.FAILED},
     RefundState.PROCESSED: set(),
-    RefundState.FAILED: set(),
+    # The gateway may have done what we were told it refused.
+    RefundState.FAILED: {RefundState.PENDING, RefundState.PROCESSED},
 }
 
 

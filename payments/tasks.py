@@ -11,7 +11,7 @@ from payments.gateways.base import GatewayOutcomeUnknown, GatewayUnavailable
 from payments.webhooks import handlers
 
 # Pauses double from a second to a quarter of an hour: about a day in all.
-A_DAY = Retries(attempts=100, first_s=1, longest_s=900)
+A_DAY = Retries(attempts=140, first_s=1, longest_s=900)
 
 
 @job(queue="payments", retries=A_DAY)
@@ -33,11 +33,16 @@ def send_refund(*, refund_id: str) -> None:
 @job(queue="payments", retries=A_DAY)
 def check_order(*, order_id: str) -> None:
     try:
-        settled = verification.check_order(order_id=UUID(order_id), now=clock.now())
+        decided = verification.check_order(order_id=UUID(order_id), now=clock.now())
     except (GatewayUnavailable, GatewayOutcomeUnknown) as error:
         raise RetryLater(error.detail) from error
-    if not settled:
-        raise RetryLater("the payment is not captured yet")
+    if not decided:
+        raise RetryLater("the payment is neither captured nor failed yet")
+
+
+@job(queue="payments")
+def close_overtaken_order(*, order_id: str) -> None:
+    checkout.close_overtaken_order(order_id=UUID(order_id), now=clock.now())
 
 
 @periodic("* * * * *", queue="payments")

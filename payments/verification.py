@@ -12,12 +12,16 @@ from alerts.services import raise_alert
 from notevault.kit.errors import DomainError
 from ops import jobs
 from ops.transactions import use_case
-from payments.checkout import OrderNotFound
 from payments.gateways import get_gateway
 from payments.gateways.base import GatewayOutcomeUnknown, GatewayUnavailable
 from payments.gateways.signatures import checkout_is_authentic
+from payments.locks import lock_order
 from payments.models import Order, Payment
-from payments.settlement import settle_payment
+from payments.selectors import OrderNotFound
+from payments.settlement import FINAL, settle_payment
+
+# At the gateway: the bank has not answered, or the money is held and not taken.
+UNDECIDED = ("created", "authorized")
 
 
 class SignatureInvalid(DomainError):
@@ -51,7 +55,7 @@ def verify_payment(
     if not authentic:
         _note_forgery(order_id=order.pk, now=now)
         raise SignatureInvalid
-    if Payment.objects.filter(order=order, settles=True).exists():
+    if Payment.objects.filter(gateway_payment_id=gateway_payment_id, state__in=FINAL).exists():
         return order.pk
     try:
         payment = get_gateway().get_payment(gateway_payment_id)
@@ -59,12 +63,15 @@ def verify_payment(
         _wait_for_gateway(order=order, gateway_payment_id=gateway_payment_id, now=now)
         return order.pk
     settle_payment(order_id=order.pk, payment=payment, source="verify", now=now)
+    if payment.status in UNDECIDED:
+        _ask_later(order_id=order.pk)
     return order.pk
 
 
 @use_case
 def _wait_for_gateway(*, order: Order, gateway_payment_id: str, now: datetime) -> None:
     """Remember that a payment exists, so that `next_action` is to wait, and ask later."""
+    lock_order(order.pk)
     Payment.objects.get_or_create(
         gateway_payment_id=gateway_payment_id,
         defaults={
@@ -74,17 +81,26 @@ def _wait_for_gateway(*, order: Order, gateway_payment_id: str, now: datetime) -
             "created_at": now,
         },
     )
-    key = f"check-order:{order.pk}"
-    jobs.defer("payments.tasks.check_order", once_per=key, order_id=str(order.pk))
+    _ask_later(order_id=order.pk)
+
+
+def _ask_later(*, order_id: UUID) -> None:
+    key = f"check-order:{order_id}"
+    jobs.defer("payments.tasks.check_order", once_per=key, order_id=str(order_id))
 
 
 def check_order(*, order_id: UUID, now: datetime) -> bool:
-    """Ask the gateway for an order's payments and settle each; True once one settled."""
+    """Ask the gateway for an order's payments and settle each.
+
+    False while one of them is neither captured nor failed yet: ask again.
+    """
     order = Order.objects.get(pk=order_id)
-    if order.gateway_order_id:
-        for payment in get_gateway().list_order_payments(order.gateway_order_id):
-            settle_payment(order_id=order_id, payment=payment, source="gateway poll", now=now)
-    return Payment.objects.filter(order_id=order_id, settles=True).exists()
+    if order.gateway_order_id is None:
+        return True
+    payments = get_gateway().list_order_payments(order.gateway_order_id)
+    for payment in payments:
+        settle_payment(order_id=order_id, payment=payment, source="gateway poll", now=now)
+    return not any(payment.status in UNDECIDED for payment in payments)
 
 
 @use_case

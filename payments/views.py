@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.parsers import BaseParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +17,9 @@ from notevault.kit.views import APIView
 from payments import checkout, examples, selectors, serializers, verification
 from payments.waiting import wait_until
 from payments.webhooks import inbox
+
+# For a client whose wait ended without an outcome, or found no place to wait in.
+ASK_AGAIN_S = "2"
 
 
 def _order(order_id: UUID, buyer_id: UUID, status: int = 200) -> Response:
@@ -119,7 +121,10 @@ class OrderDetailView(APIView):
         if before["next_action"] not in selectors.UNDECIDED or not wait:
             return Response(before)
         wait_until(lambda: selectors.is_decided(order_id), seconds=wait)
-        return _order(order_id, buyer_id)
+        response = _order(order_id, buyer_id)
+        if response.data["next_action"] in selectors.UNDECIDED:
+            response["Retry-After"] = ASK_AGAIN_S
+        return response
 
 
 class OrderCancelView(APIView):
@@ -161,20 +166,12 @@ class VerifyView(APIView):
         return _order(order_id, self.user_id)
 
 
-class AnyBody(BaseParser):
-    """Leaves the body alone: the signature is over its raw bytes."""
-
-    media_type = "*/*"
-
-    def parse(self, stream: Any, *_: Any, **__: Any) -> dict[str, Any]:
-        return {}
-
-
 class WebhookView(APIView):
+    """Reads the raw bytes, which are what is signed; DRF never parses them."""
+
     authentication_classes = ()
     permission_classes = (AllowAny,)
     throttle_classes = ()
-    parser_classes = (AnyBody,)
 
     @extend_schema(
         operation_id="razorpay_webhook",

@@ -93,7 +93,7 @@ def _refusal(reply: requests.Response, changes_something: bool) -> GatewayError 
             if changes_something
             else GatewayUnavailable(retry_after=5)
         )
-    if reply.status_code == 429 or _is_still_running(reply.status_code, told):
+    if reply.status_code == 429 or _is_still_running(reply.status_code, description):
         return GatewayUnavailable(retry_after=5)
     if told.get("code") == "GATEWAY_ERROR":
         return GatewayDeclined(description)
@@ -103,9 +103,13 @@ def _refusal(reply: requests.Response, changes_something: bool) -> GatewayError 
     return refusal
 
 
-def _is_still_running(status: int, told: Mapping[str, Any]) -> bool:
-    """409 means either that the same keyed refund is under way or that its body changed."""
-    return status == 409 and told.get("code") != "BAD_REQUEST_ERROR"
+def _is_still_running(status: int, description: str) -> bool:
+    """409 says that the same keyed refund is under way, or that its body has changed.
+
+    Code and status are the same for both; in doubt it is under way, for the other one
+    would be our bug.
+    """
+    return status == 409 and "different request" not in description.lower()
 
 
 def _error_of(reply: requests.Response) -> dict[str, Any]:

@@ -181,6 +181,28 @@ class TestCancelOrder:
 
 
 class TestExpireOrders:
+    def test_asks_the_gateway_whether_it_was_paid_after_all(
+        self, buyer, note, gateway, now, run_jobs
+    ):
+        order = make_order(buyer=buyer, notes=[note], now=now)
+        gateway.pay(order.gateway_order_id)  # and neither webhook nor client told us
+
+        checkout.expire_orders(now=now + timedelta(minutes=30))
+        assert run_jobs() == ["payments.tasks.check_order"]
+
+        order.refresh_from_db()
+        assert order.state == "paid"
+        assert NoteAccess.objects.filter(buyer=buyer, note=note).count() == 1
+
+    def test_asks_once_about_an_order_that_nobody_paid(self, buyer, note, gateway, now, run_jobs):
+        order = make_order(buyer=buyer, notes=[note], now=now)
+        gateway.pay(order.gateway_order_id, status="failed")
+
+        checkout.expire_orders(now=now + timedelta(minutes=30))
+
+        assert run_jobs() == ["payments.tasks.check_order"]
+        assert run_jobs() == []
+
     def test_closes_what_is_overdue_and_nothing_else(self, buyer, stranger, note, gateway, now):
         overdue = make_order(buyer=buyer, notes=[note], now=now)
         fresh = make_order(buyer=stranger, notes=[note], now=now + timedelta(minutes=10))

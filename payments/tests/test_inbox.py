@@ -43,6 +43,15 @@ class TestAnAuthenticEvent:
         assert WebhookEvent.objects.count() == 1
         assert run_jobs() == ["payments.tasks.handle_event"]
 
+    def test_under_an_id_that_is_taken_is_another_event(self, body, now):
+        receive(body, now)
+        other = event_body("payment.downtime.resolved", {"x": {"y": 1}}, created_at=now)
+
+        assert receive(other, now) is True
+        assert receive(other, now) is False
+
+        assert WebhookEvent.objects.count() == 2
+
     @pytest.mark.parametrize("event_id", ["", "short", "x" * 81, "with space!", "é" * 10])
     def test_without_a_sane_id_is_known_by_its_bytes(self, event_id, body, now):
         receive(body, now, event_id=event_id)
@@ -116,6 +125,7 @@ class TestARefusedEvent:
             b'{"event": "order.paid", "payload": {}, "created_at": 1e400}',
             b'{"event": "order.paid", "payload": {}, "created_at": 99999999999999999}',
             b'{"a":' * 100_000,
+            b'{"event":"e","created_at":1,"payload":' + b'{"a":' * 990 + b"1" + b"}" * 991,
             b"\xff\xfe",
         ],
         ids=lambda body: body[:40].decode("latin-1"),

@@ -50,5 +50,6 @@ class TestQuote:
         for line, (price, _) in zip(lines, cart, strict=True):
             assert line.price_paise == price
             assert 0 <= line.discount_paise <= price
+            assert line.paid_paise == 0 or line.paid_paise >= 100
             assert line.commission_paise + line.seller_share_paise == line.paid_paise
             assert 0 <= line.commission_paise <= line.paid_paise

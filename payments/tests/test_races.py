@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 
 from notes.models import Note, NoteAccess
+from notes.tests.factories import make_note
 from notevault.kit import clock
 from notevault.kit.errors import DomainError
 from payments import checkout, gateways, verification
@@ -99,6 +100,21 @@ class TestOneOrderOpenedByMany:
 
         assert len(results) == 1
         assert len(gateway._orders) == 1
+
+
+class TestAFreeNoteClickedTwice:
+    def test_is_granted_by_one_order(self, buyer, seller, gateway):
+        free = make_note(seller=seller, price_paise=0)
+
+        def take(_number):
+            checkout.start_checkout(buyer_id=buyer.pk, note_ids=[free.pk], now=clock.now())
+            return "taken"
+
+        results = at_once(take, count=20)
+
+        assert results == {"taken": 1, "note_already_owned": 19}
+        assert Order.objects.count() == 1
+        assert NoteAccess.objects.filter(revoked_at=None).count() == 1
 
 
 class TestTwoPaymentsOfOneBuyer:

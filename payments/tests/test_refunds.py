@@ -7,7 +7,7 @@ from django.db import IntegrityError
 
 from alerts.models import Alert
 from payments import refunds
-from payments.gateways.base import GatewayOutcomeUnknown, GatewayUnavailable
+from payments.gateways.base import GatewayOutcomeUnknown, GatewayRejected, GatewayUnavailable
 from payments.models import Payment, Refund
 from payments.settlement import settle_payment
 from payments.tests.factories import make_order
@@ -91,6 +91,40 @@ class TestSendRefund:
         refund.refresh_from_db()
         assert refund.state == "processed"
         assert len(gateway.list_refunds(payment.gateway_payment_id)) == 1
+
+    def test_that_is_rejected_after_it_was_made_is_found_in_the_list(
+        self, payment, gateway, now, monkeypatch
+    ):
+        refund = owe(payment, 9900, now)
+        make = gateway.refund_payment
+
+        def make_and_reject(*args, **request):
+            make(*args, **request)
+            raise GatewayRejected
+
+        monkeypatch.setattr(gateway, "refund_payment", make_and_reject)
+
+        refunds.send_refund(refund_id=refund.pk, now=now)
+
+        refund.refresh_from_db()
+        assert refund.state == "processed"
+        assert Alert.objects.count() == 0
+
+    def test_that_was_taken_for_failed_may_still_go_through(self, payment, gateway, now):
+        refund = owe(payment, 9900, now)
+        refunds.fail_refund(refund_id=refund.pk, why="told so", now=now)
+        reply = gateway.refund_payment(
+            payment.gateway_payment_id,
+            amount_paise=9900,
+            idempotency_key=refund.idempotency_key,
+        )
+
+        refunds.record_reply(refund_id=refund.pk, reply=reply, now=now)
+
+        refund.refresh_from_db()
+        payment.refresh_from_db()
+        assert (refund.state, payment.given_back_paise) == ("processed", 9900)
+        assert payment.state == "refunded"
 
     def test_that_is_rejected_frees_the_amount_and_alerts(self, payment, gateway, now):
         refund = owe(payment, 50, now)  # below the gateway's minimum

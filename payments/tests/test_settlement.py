@@ -90,6 +90,14 @@ class TestACapturedPayment:
 
         assert (order.state, live_accesses(order)) == ("paid", 1)
 
+    def test_under_way_is_not_undone_by_an_older_failure(self, order, gateway, now):
+        payment = gateway.pay(order.gateway_order_id, status="authorized")
+        settle(order, payment, now)
+
+        settle(order, replace(payment, status="failed"), now)
+
+        assert Payment.objects.get().state == "authorized"
+
     def test_of_another_order_is_refused(self, order, stranger, note, gateway, now):
         other = make_order(buyer=stranger, notes=[note], now=now)
         payment = gateway.pay(other.gateway_order_id)
@@ -201,8 +209,36 @@ class TestMoneyThatCannotBeFulfilled:
 
         settle(order, payment, now)
 
-        assert (order.state, live_accesses(order)) == ("awaiting_payment", 0)
+        assert (order.state, live_accesses(order)) == ("failed", 0)
         assert Payment.objects.get().state == "refunded"
+        assert not order.items.get().is_open
+
+    def test_what_was_given_back_elsewhere_is_not_given_back_again(
+        self, order, gateway, now, run_jobs
+    ):
+        settle(order, gateway.pay(order.gateway_order_id), now)
+        second = gateway.pay(order.gateway_order_id)
+        gateway.refund_payment(second.id, amount_paise=4000, idempotency_key="dashboard-1")
+
+        settle(order, gateway.get_payment(second.id), now)
+        run_jobs()
+
+        assert Refund.objects.get().amount_paise == 5900
+        assert gateway.get_payment(second.id).refunded_paise == 9900
+
+
+class TestAnotherOpenOrderOfTheSameNote:
+    def test_is_closed_once_the_note_is_bought(self, buyer, note, gateway, now, run_jobs):
+        first = make_order(buyer=buyer, notes=[note], now=now)
+        later = now + timedelta(minutes=31)
+        second = make_order(buyer=buyer, notes=[note], now=later)
+
+        settle(first, gateway.pay(first.gateway_order_id), later)
+        run_jobs()
+
+        second.refresh_from_db()
+        assert (first.state, second.state) == ("paid", "cancelled")
+        assert second.moves.latest("id").why == "a note of it was bought otherwise"
 
 
 class TestAnyOrderOfNews:

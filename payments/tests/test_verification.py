@@ -88,11 +88,30 @@ class TestVerifyPayment:
         order.refresh_from_db()
         assert order.state == "awaiting_payment"
 
-    def test_an_authorised_payment_means_to_wait(self, order, gateway, verify, buyer):
-        verify(gateway.pay(order.gateway_order_id, status="authorized"))
+    def test_an_authorised_payment_means_to_wait_and_a_job_goes_on_asking(
+        self, order, gateway, verify, buyer, run_jobs
+    ):
+        payment = gateway.pay(order.gateway_order_id, status="authorized")
+
+        verify(payment)
 
         row = selectors.get_order(order_id=order.pk, buyer_id=buyer.pk)
         assert (row["state"], row["next_action"]) == ("awaiting_payment", "wait")
+        assert run_jobs() == []
+        gateway.capture_payment(payment.id, amount_paise=9900)
+        assert run_jobs() == ["payments.tasks.check_order"]
+        order.refresh_from_db()
+        assert order.state == "paid"
+
+    def test_a_second_payment_of_a_paid_order_goes_back(self, order, gateway, verify, run_jobs):
+        verify(gateway.pay(order.gateway_order_id))
+        second = gateway.pay(order.gateway_order_id)
+
+        verify(second)
+        run_jobs()
+
+        assert NoteAccess.objects.count() == 1
+        assert gateway.get_payment(second.id).refunded_paise == 9900
 
 
 class TestAGatewayThatIsDown:

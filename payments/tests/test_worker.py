@@ -60,8 +60,7 @@ def wait_for(holds: Callable[[], bool], *, seconds: float) -> None:
 def job_states() -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT status FROM procrastinate_jobs"
-            " WHERE task_name = 'payments.tasks.handle_event'"
+            "SELECT status FROM procrastinate_jobs WHERE task_name = 'payments.tasks.handle_event'"
         )
         return [state for (state,) in cursor.fetchall()]
 

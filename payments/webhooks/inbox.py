@@ -51,6 +51,7 @@ def receive(*, body: bytes, signature: str, event_id: str, now: datetime) -> boo
         raise WebhookRefused("The event is too old or lies in the future.")
     return _store(
         event_id=event_id if _EVENT_ID.fullmatch(event_id) else _id_from(body),
+        body=body,
         envelope=envelope,
         created_at=created_at,
         now=now,
@@ -61,12 +62,15 @@ def _parse(body: bytes) -> dict[str, Any]:
     try:
         envelope = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise WebhookRefused("The body is not JSON.") from error
+        raise WebhookRefused("The body is not JSON, or too deep.") from error
     if not isinstance(envelope, dict) or not isinstance(envelope.get("event"), str):
         raise WebhookRefused("The body is not an event.")
     if not isinstance(envelope.get("payload"), dict):
         raise WebhookRefused("The event has no payload.")
-    clean: dict[str, Any] = _without_nul(envelope)
+    try:
+        clean: dict[str, Any] = _without_nul(envelope)
+    except RecursionError as error:
+        raise WebhookRefused("The body is nested too deeply.") from error
     return clean
 
 
@@ -94,8 +98,12 @@ def _id_from(body: bytes) -> str:
 
 @use_case
 def _store(
-    *, event_id: str, envelope: Mapping[str, Any], created_at: datetime, now: datetime
+    *, event_id: str, body: bytes, envelope: Mapping[str, Any], created_at: datetime, now: datetime
 ) -> bool:
+    # The id is not signed: under one that is taken, another body is still another event.
+    taken = WebhookEvent.objects.filter(event_id=event_id).values_list("payload", flat=True).first()
+    if taken is not None and taken != envelope["payload"]:
+        event_id = _id_from(body)
     event, is_new = WebhookEvent.objects.get_or_create(
         event_id=event_id,
         defaults={
