@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,8 +34,10 @@ def raise_alert(
     """Record the alert and defer its delivery.
 
     A step. Within five minutes of an alert with the same dedupe key nothing new is
-    delivered: that alert's count goes up and None is returned.
+    delivered: that alert's count goes up and None is returned. What is too long is cut:
+    no alert fails the transaction that raises it.
     """
+    dedupe_key = _short_key(dedupe_key)
     _take_turns(dedupe_key)
     recent = Alert.objects.filter(dedupe_key=dedupe_key, raised_at__gt=now - STORM_WINDOW)
     latest = recent.order_by("-raised_at").values_list("pk", flat=True).first()
@@ -42,9 +45,9 @@ def raise_alert(
         Alert.objects.filter(pk=latest).update(count=F("count") + 1, last_raised_at=now)
         return None
     alert = Alert.objects.create(
-        kind=kind,
+        kind=kind[:64],
         severity=severity,
-        message=message,
+        message=message.replace("\x00", "")[:500],
         metadata=metadata or {},
         dedupe_key=dedupe_key,
         request_id=current_request_id(),
@@ -53,3 +56,7 @@ def raise_alert(
     )
     jobs.defer("alerts.tasks.deliver_alert", alert_id=str(alert.pk))
     return alert
+
+
+def _short_key(key: str) -> str:
+    return key if len(key) <= 128 else hashlib.sha256(key.encode()).hexdigest()

@@ -20,10 +20,10 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from procrastinate import exceptions
+from procrastinate import App, exceptions
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
-from procrastinate.jobs import Job
+from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from procrastinate.tasks import configure_task
@@ -35,9 +35,29 @@ log = structlog.get_logger("notevault.jobs")
 # Long after whatever deferred the job has finished or died.
 LATER = timedelta(hours=1)
 
-# In a worker, procrastinate's own manager writes on another connection, outside the
-# transaction of the task that defers; this one never does.
-_manager = JobManager(DjangoConnector())
+
+class Queue(JobManager):
+    """Of the jobs of one `once_per` key one waits: one that would wait beside it gives way.
+
+    Procrastinate's own manager raises there, and the job stays under way for ever.
+    """
+
+    async def retry_job(self, job: Job, *args: Any, **options: Any) -> None:
+        try:
+            await super().retry_job(job, *args, **options)
+        except exceptions.UniqueViolation:
+            log.info("job.gave_way", task=job.task_name, job_id=job.id)
+            await self.finish_job(job, status=Status.ABORTED, delete_job=False)
+
+
+def use_queue(procrastinate_app: App) -> None:
+    """Called by procrastinate once its app is made (see settings)."""
+    procrastinate_app.job_manager = Queue(procrastinate_app.connector)
+
+
+# In a worker, the app's manager writes on another connection, outside the transaction of
+# the task that defers; this one never does.
+_manager = Queue(DjangoConnector())
 
 
 class RetryLater(Exception):
@@ -46,7 +66,8 @@ class RetryLater(Exception):
 
 @dataclass(frozen=True)
 class Retries(BaseRetryStrategy):
-    """Full-jitter exponential backoff: up to `first_s`, 2·`first_s`, … at most `longest_s`."""
+    """Exponential backoff with jitter: pauses of at most `first_s`, 2·`first_s`, … and
+    `longest_s`, and at least half of that."""
 
     attempts: int = 8
     first_s: float = 1.0

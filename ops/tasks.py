@@ -6,9 +6,8 @@ import structlog
 from asgiref.sync import async_to_sync
 from django.core.cache import cache
 from procrastinate.contrib.django.django_connector import DjangoConnector
-from procrastinate.manager import JobManager
 
-from ops.jobs import periodic
+from ops.jobs import Queue, periodic
 
 # A worker says it is alive every HEARTBEAT_S; after STALLED_AFTER_S of silence its jobs
 # are given to others, which look every ten seconds: within 30 s of a SIGKILL in all.
@@ -22,7 +21,7 @@ log = structlog.get_logger("notevault.jobs")
 @periodic("* * * * * */10", queue="ops")
 def retry_stalled_jobs() -> None:
     """Give the jobs of a killed worker back to the queue."""
-    manager = JobManager(DjangoConnector())
+    manager = Queue(DjangoConnector())
     stalled = async_to_sync(manager.get_stalled_jobs)(seconds_since_heartbeat=STALLED_AFTER_S)
     for job in stalled:
         log.warning("job.stalled", task=job.task_name, job_id=job.id)
@@ -31,8 +30,11 @@ def retry_stalled_jobs() -> None:
 
 @periodic("17 * * * *", queue="ops")
 def remove_what_is_over() -> None:
-    """Drop finished jobs after three days, and expired cache rows."""
-    manager = JobManager(DjangoConnector())
-    async_to_sync(manager.delete_old_jobs)(nb_hours=KEEP_JOBS_HOURS)
+    """Drop jobs that are done after three days, and expired cache rows.
+
+    Those that failed are kept for a person to look at.
+    """
+    manager = Queue(DjangoConnector())
+    async_to_sync(manager.delete_old_jobs)(nb_hours=KEEP_JOBS_HOURS, include_aborted=True)
     if hasattr(cache, "delete_expired"):
         cache.delete_expired()

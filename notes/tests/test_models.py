@@ -46,7 +46,7 @@ class TestAPublishedNote:
     @pytest.mark.parametrize(
         "missing",
         [{"file": None}, {"page_count": 0}, {"published_at": None}],
-        ids=lambda m: [*m][0],
+        ids=lambda missing: next(iter(missing)),
     )
     def test_is_never_without_its_parts(self, note: Note, missing: dict[str, Any]) -> None:
         refused_by(

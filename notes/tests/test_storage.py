@@ -338,7 +338,7 @@ class TestACloudinaryThatFails:
         with pytest.raises(StorageUnavailable):
             action(cloudinary)
 
-        assert 0.5 <= time.monotonic() - started < 0.95
+        assert 0.5 <= time.monotonic() - started < 1.5
         assert len(far_side.calls) == 1
 
 

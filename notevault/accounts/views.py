@@ -67,7 +67,7 @@ class LoginView(PublicView):
 
 
 class RefreshView(PublicView):
-    throttle_scope = "sign_in"
+    throttle_scope = "refresh"
 
     @extend_schema(
         operation_id="refresh",

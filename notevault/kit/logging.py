@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 import structlog
+from django.core.exceptions import ImproperlyConfigured
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 REDACTED = "[redacted]"
@@ -81,13 +82,31 @@ def to_json(event: Any, **_: Any) -> str:
     return orjson.dumps(event, default=str).decode()
 
 
+# Python's names, and those of pino and winston, which an existing LOG_LEVEL may hold.
+_LEVELS = {
+    "DEBUG": ("debug", "trace", "verbose", "silly"),
+    "INFO": ("info", "http"),
+    "WARNING": ("warning", "warn"),
+    "ERROR": ("error",),
+    "CRITICAL": ("critical", "fatal", "silent"),
+}
+
+
+def level_named(name: str) -> str:
+    """Python's name of a level, written in any case. Raises ImproperlyConfigured."""
+    for level, names in _LEVELS.items():
+        if name.strip().lower() in names:
+            return level
+    raise ImproperlyConfigured(f"LOG_LEVEL: {name!r} is not a level such as info or warning")
+
+
 class RouteForPath(logging.Filter):
     """Django's own lines name the path of a request, which may carry a token."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         request = getattr(record, "request", None)
         path = getattr(request, "path", None)
-        if path and isinstance(record.args, tuple):
+        if request is not None and path and isinstance(record.args, tuple):
             match = request.resolver_match
             route = match.route if match else ""
             record.args = tuple(route if item == path else item for item in record.args)

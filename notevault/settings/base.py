@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,9 +15,16 @@ from urllib.parse import urlsplit
 import environ
 from corsheaders.defaults import default_headers
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
 from notevault.kit import logging as kit_logging
 from notevault.settings import database, duration
+
+
+
+def derived_key(secret: str) -> str:
+    return hashlib.sha256(f"django:{secret}".encode()).hexdigest()
+
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 env = environ.Env()
@@ -26,15 +34,12 @@ if os.environ.get("DJANGO_READ_DOT_ENV", "true") == "true":
 # Process
 DEBUG = env.bool("DEBUG", default=False)
 PORT = env.int("PORT", default=5001)
-DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data")))
+DATA_DIR = BASE_DIR / env.str("DATA_DIR", default=".data")
 FRONTEND_URL = env.str("FRONTEND_URL", default="http://localhost:3000").rstrip("/")
 PUBLIC_API_URL = env.str("PUBLIC_API_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
-ALLOWED_HOSTS = env.list(
-    "ALLOWED_HOSTS",
-    default=[
-        host for site in (FRONTEND_URL, PUBLIC_API_URL) if (host := urlsplit(site).hostname or "")
-    ],
-)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[]) or [
+    host for site in (FRONTEND_URL, PUBLIC_API_URL) if (host := urlsplit(site).hostname)
+]
 ROOT_URLCONF = "notevault.urls"
 WSGI_APPLICATION = "notevault.wsgi.application"
 
@@ -42,15 +47,14 @@ WSGI_APPLICATION = "notevault.wsgi.application"
 DEVELOPMENT_SECRET = "development-only-secret-of-notevault"  # noqa: S105 refused in production
 JWT_SECRET = env.str("JWT_SECRET", default=DEVELOPMENT_SECRET)
 JWT_SECRET_PREVIOUS = env.str("JWT_SECRET_PREVIOUS", default="")
-# An operator's existing .env has no key for Django: one is derived from the JWT secret.
-SECRET_KEY = env.str(
-    "SECRET_KEY",
-    default=hashlib.sha256(f"django:{JWT_SECRET}".encode()).hexdigest(),
-)
+# An operator's existing .env has no key for Django: one is derived from the JWT secret, and
+# from the previous one, so that its rotation ends no admin session and no link.
+SECRET_KEY = env.str("SECRET_KEY", default="") or derived_key(JWT_SECRET)
+SECRET_KEY_FALLBACKS = [derived_key(JWT_SECRET_PREVIOUS)] if JWT_SECRET_PREVIOUS else []
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # Logs. Before the apps: importing them may log.
-LOG_LEVEL = env.str("LOG_LEVEL", default="info").upper()
+LOG_LEVEL = kit_logging.level_named(env.str("LOG_LEVEL", default="info"))
 LOG_JSON = env.bool("LOG_JSON", default=True)
 LOGGING = kit_logging.configure(level=LOG_LEVEL, as_json=LOG_JSON)
 
@@ -79,6 +83,7 @@ INSTALLED_APPS = [
     "notevault",
 ]
 MIDDLEWARE = [
+    "ops.middleware.ProbeMiddleware",
     "notevault.kit.correlation.CorrelationMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -124,11 +129,17 @@ CACHES = {
     "default": env.cache_url("CACHE_URL")
     if env.str("CACHE_URL", default="")
     else {"BACKEND": "ops.cache.CountingDatabaseCache", "LOCATION": "ops_cache"},
-    "local": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "local"},
+    "local": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "local",
+        # One entry a caller and minute; evicting them would forget who was throttled.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    },
 }
 
 # Accounts
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["notevault.accounts.backends.GuardedBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -149,7 +160,7 @@ SIMPLE_JWT = {
     "ALGORITHM": "HS256",
 }
 # Addresses in X-Forwarded-For that our own proxies add; 0 trusts none of it.
-TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+TRUSTED_PROXIES = int(env.str("TRUSTED_PROXIES", default="") or 0)
 
 # HTTP
 BODY_LIMIT = 1024 * 1024
@@ -178,12 +189,18 @@ CONTENT_SECURITY_POLICY = {
 }
 THROTTLE_RATES = {
     "default": env.str("THROTTLE_DEFAULT", default="600/min"),
+    "refresh": env.str("THROTTLE_REFRESH", default="120/min"),
     "sign_in": env.str("THROTTLE_SIGN_IN", default="20/min"),
     "register": env.str("THROTTLE_REGISTER", default="20/h"),
     "order": env.str("THROTTLE_ORDER", default="30/min"),
     "verify": env.str("THROTTLE_VERIFY", default="60/min"),
     "upload": env.str("THROTTLE_UPLOAD", default="60/h"),
 }
+for _scope, _rate in THROTTLE_RATES.items():
+    if not re.fullmatch(r"[0-9]+/(s|min|h)", _rate):
+        raise ImproperlyConfigured(
+            f"THROTTLE_{_scope.upper()}: {_rate!r} is not a rate such as 20/min"
+        )
 REST_FRAMEWORK = {
     # Times stay datetimes until orjson writes them, in UTC with offset.
     "DATETIME_FORMAT": None,
@@ -253,6 +270,7 @@ SECURITY_WEBHOOK_URL = env.str("SECURITY_WEBHOOK_URL", default="")
 
 # Jobs
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
+PROCRASTINATE_ON_APP_READY = "ops.jobs.use_queue"
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
 
 # Admin

@@ -36,7 +36,7 @@ def from_url(url: str, *, pool_size: int) -> dict[str, Any]:
     if "connect_timeout" in options:
         options["connect_timeout"] = _whole(str(options["connect_timeout"]))
     if schema != "public":
-        options["options"] = f"-c search_path={schema}"
+        options["options"] = f"{options.get('options', '')} -c search_path={schema}".strip()
     if behind_pgbouncer:
         options["prepare_threshold"] = None
         config["DISABLE_SERVER_SIDE_CURSORS"] = True

@@ -12,25 +12,36 @@ from django.core.exceptions import ImproperlyConfigured
 from notevault.settings.required import refuse_bad_secrets
 
 _project = Path(__file__).resolve().parents[2]
-environ.Env.read_env(_project / ".env")
+if os.environ.get("DJANGO_READ_DOT_ENV", "true") == "true":
+    environ.Env.read_env(_project / ".env")
 # Before the rest is read, so that one start names everything that is wrong.
 refuse_bad_secrets(os.environ, example=_project / ".env.example")
 
 os.environ["DEBUG"] = "false"
+if not urlsplit(os.environ["FRONTEND_URL"]).hostname:
+    raise ImproperlyConfigured("FRONTEND_URL must be whole, such as https://notevault.com")
 # The guide's layout: the site on example.com, this service on api.example.com.
 os.environ.setdefault(
     "PUBLIC_API_URL", f"https://api.{urlsplit(os.environ['FRONTEND_URL']).hostname}"
 )
+# The guide's ingress: it adds the caller's address, and says whether it came by https.
+os.environ["TRUSTED_PROXIES"] = os.environ.get("TRUSTED_PROXIES") or "1"
 
 from notevault.settings.base import *  # noqa: E402,F403
-from notevault.settings.base import ALLOWED_HOSTS, PUBLIC_API_URL, env  # noqa: E402
+from notevault.settings.base import (  # noqa: E402
+    ALLOWED_HOSTS,
+    PUBLIC_API_URL,
+    RAZORPAY_BASE_URL,
+    env,
+)
 
 if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts that are served.")
 
+if not RAZORPAY_BASE_URL.startswith("https://"):
+    raise ImproperlyConfigured("RAZORPAY_BASE_URL must be https: it carries the key's secret.")
+
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
-# Probes speak plain HTTP to the pod.
-SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,8 +28,15 @@ SECRETS = (
     "RAZORPAY_WEBHOOK_SECRET_PREVIOUS",
     "CLOUDINARY_API_SECRET",
 )
+# No secrets, but no account has them either.
+NOT_AS_PUBLISHED = ("RAZORPAY_KEY_ID", "CLOUDINARY_CLOUD_NAME", "CLOUDINARY_API_KEY")
 MIN_LENGTH = {"JWT_SECRET": 32, "JWT_SECRET_PREVIOUS": 32, "SECRET_KEY": 50}
-PLACEHOLDERS = ("xxx", "change", "<", "your", "example", "sandbox", "development", "test", "secret")
+MIN_LETTERS = 6  # different ones; thirty-two random hex digits have fourteen of them
+PLACEHOLDER = re.compile(
+    r"^(xxx|change|<|your|example|sandbox|development|test|secret)"
+    r"|super.?secret|change.?me|placeholder|insecure",
+    re.IGNORECASE,
+)
 
 
 def refuse_bad_secrets(given: Mapping[str, str], *, example: Path) -> None:
@@ -41,7 +49,11 @@ def refuse_bad_secrets(given: Mapping[str, str], *, example: Path) -> None:
     if missing:
         raise ImproperlyConfigured(f"Missing in the environment: {', '.join(missing)}.")
     published = _published_values(example)
-    default = [name for name in SECRETS if _looks_default(name, given.get(name, ""), published)]
+    default = [
+        name
+        for name in (*SECRETS, *NOT_AS_PUBLISHED)
+        if _looks_default(name, given.get(name, ""), published)
+    ]
     if default:
         raise ImproperlyConfigured(
             f"A default, placeholder or too short value is set for: {', '.join(default)}. "
@@ -51,12 +63,12 @@ def refuse_bad_secrets(given: Mapping[str, str], *, example: Path) -> None:
 
 
 def _looks_default(name: str, value: str, published: Mapping[str, str]) -> bool:
-    if not value:
-        return False
-    return (
-        value == published.get(name)
-        or value.lower().startswith(PLACEHOLDERS)
+    if not value or value == published.get(name):
+        return bool(value)
+    return name in SECRETS and (
+        PLACEHOLDER.search(value) is not None
         or len(value) < MIN_LENGTH.get(name, 8)
+        or len(set(value)) < MIN_LETTERS
     )
 
 

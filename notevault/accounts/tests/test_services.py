@@ -436,7 +436,7 @@ class TestRaces:
         start = threading.Barrier(threads)
 
         def run(number):
-            start.wait()
+            start.wait(20)
             try:
                 return type(call(number)).__name__
             except (SessionEnded, InvalidCredentials, AccountLocked, EmailTaken) as refusal:

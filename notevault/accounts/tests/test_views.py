@@ -338,7 +338,7 @@ class TestCaching:
         answers = [log_in(), post("register", ASHA), client_of(buyer).get("/api/v1/me")]
 
         assert [answer.status_code for answer in answers] == [200, 201, 200]
-        assert [answer.get("Cache-Control") for answer in answers] == ["no-store"] * 3
+        assert [answer.get("Cache-Control") for answer in answers] == ["private, no-store"] * 3
 
 
 def test_a_lock_ends_after_fifteen_minutes(buyer, log_in, monkeypatch, now):

@@ -28,7 +28,7 @@ class TestAcceptedId:
     @pytest.mark.parametrize("header", HEADERS)
     @pytest.mark.parametrize("given", ["abcd1234", "A-b_9" * 4, "0198f0c2-a6b0-7d3c", "z" * 128])
     def test_is_echoed_in_both_headers(self, client, header, given):
-        response = client.get("/health/live", headers={header: given})
+        response = client.get("/api/errors/", headers={header: given})
 
         assert ids_of(response) == [given, given]
 
@@ -50,7 +50,7 @@ class TestAcceptedId:
         ],
     )
     def test_is_replaced_when_it_is_not_sane(self, client, given):
-        response = client.get("/health/live", headers=dict.fromkeys(HEADERS, given))
+        response = client.get("/api/errors/", headers=dict.fromkeys(HEADERS, given))
 
         first, second = ids_of(response)
         assert first == second != given
@@ -59,10 +59,10 @@ class TestAcceptedId:
     def test_is_the_other_header_s_when_one_is_not_sane(self, client):
         headers = {"X-Request-ID": "bad id", "X-Correlation-ID": "good-one-1"}
 
-        assert ids_of(client.get("/health/live", headers=headers)) == ["good-one-1", "good-one-1"]
+        assert ids_of(client.get("/api/errors/", headers=headers)) == ["good-one-1", "good-one-1"]
 
     def test_is_a_new_one_for_each_request_without_any(self, client):
-        made = {client.get("/health/live")["X-Request-ID"] for _ in range(3)}
+        made = {client.get("/api/errors/")["X-Request-ID"] for _ in range(3)}
 
         assert len(made) == 3
 
@@ -77,10 +77,10 @@ class TestCurrentId:
         assert current_request_id() == ""
 
     def test_is_never_that_of_the_request_before(self, client):
-        client.get("/health/live", headers={"X-Request-ID": "first-one"})
+        client.get("/api/errors/", headers={"X-Request-ID": "first-one"})
 
         with log_output() as output:
-            client.get("/health/live", headers={"X-Request-ID": "second-one"})
+            client.get("/api/errors/", headers={"X-Request-ID": "second-one"})
 
         assert [line["request_id"] for line in output.lines] == ["second-one"]
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import jwt
 import pytest
 import structlog
+from django.core.exceptions import ImproperlyConfigured
 
 from notevault.kit import logging as kit_logging
 from notevault.kit.tests.log_output import log_output
@@ -288,6 +289,27 @@ def _fail_quietly(*_args, **_kwargs):
 
 
 class TestConfiguration:
+    @pytest.mark.parametrize(
+        ("name", "level"),
+        [
+            ("info", "INFO"),
+            (" Debug ", "DEBUG"),
+            ("WARN", "WARNING"),
+            ("warning", "WARNING"),
+            ("error", "ERROR"),
+            ("http", "INFO"),
+            ("verbose", "DEBUG"),
+            ("fatal", "CRITICAL"),
+        ],
+    )
+    def test_knows_the_names_of_levels(self, name, level):
+        assert kit_logging.level_named(name) == level
+
+    @pytest.mark.parametrize("name", ["", "loud", "10", "NOTSET"])
+    def test_refuses_a_level_that_is_none(self, name):
+        with pytest.raises(ImproperlyConfigured, match="LOG_LEVEL"):
+            kit_logging.level_named(name)
+
     @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING"])
     def test_sets_the_level_that_is_asked_for(self, level):
         assert kit_logging.configure(level=level, as_json=True)["root"]["level"] == level

@@ -53,7 +53,7 @@ class TestBodyLimit:
         assert status_of(length) == 400
 
     def test_stands_before_every_page(self, client, db):
-        for path in ("/api/v1/nothing", "/admin/login/", "/health/live"):
+        for path in ("/api/v1/nothing", "/admin/login/", "/api/errors/"):
             response = client.generic("POST", path, b" " * (MIB + 1), "application/json")
             assert refusal_of(response) == (413, "payload_too_large")
 

@@ -168,7 +168,7 @@ class TestEveryView:
         ("method", "path", "scope"),
         [
             ("post", "/api/v1/auth/login", "sign_in"),
-            ("post", "/api/v1/auth/refresh", "sign_in"),
+            ("post", "/api/v1/auth/refresh", "refresh"),
             ("post", "/api/v1/auth/register", "register"),
             ("post", "/api/v1/auth/password/change", "sign_in"),
             ("post", "/api/v1/orders", "order"),

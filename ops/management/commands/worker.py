@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from procrastinate.contrib.django import app
 
 from ops.tasks import HEARTBEAT_S, STALLED_AFTER_S
@@ -16,7 +17,7 @@ from ops.tasks import HEARTBEAT_S, STALLED_AFTER_S
 class Command(BaseCommand):
     help = (
         "Run background jobs and the schedule. SIGTERM or Ctrl+C: take no new job, finish "
-        "those under way (at most --grace seconds), exit 0."
+        "those under way, exit 0. It exits with 1 when it stops by itself."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -32,7 +33,6 @@ class Command(BaseCommand):
         parser.add_argument(
             "--once", action="store_true", help="Exit when the queue is empty, for scripts."
         )
-        parser.add_argument("--grace", type=float, default=25.0, help="Seconds (%(default)s).")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["concurrency"] < 1:
@@ -41,17 +41,30 @@ class Command(BaseCommand):
         self.stdout.write(f"Worker: {options['concurrency']} jobs at once. Ctrl+C stops it.")
         connector = app.connector.get_worker_connector()  # type: ignore[attr-defined]
         with app.replace_connector(connector):
-            asyncio.run(self.work(options))
+            was_asked = asyncio.run(self.work(options))
+        if not was_asked and not options["once"]:
+            # Its database went away, mostly. Whoever supervises it starts a new one.
+            raise CommandError("The worker stopped by itself; see the log for the reason.")
         self.stdout.write("Worker: drained.")
 
-    async def work(self, options: dict[str, Any]) -> None:
+    async def work(self, options: dict[str, Any]) -> bool:
+        """True when it ended because it was asked to."""
         async with app.open_async():
-            await app.run_worker_async(
-                queues=options["queue"],
-                concurrency=options["concurrency"],
-                wait=not options["once"],
-                shutdown_graceful_timeout=options["grace"],
-                update_heartbeat_interval=HEARTBEAT_S,
-                stalled_worker_timeout=STALLED_AFTER_S,
-                fetch_job_polling_interval=1.0,
+            running = asyncio.ensure_future(
+                app.run_worker_async(
+                    queues=options["queue"],
+                    concurrency=options["concurrency"],
+                    wait=not options["once"],
+                    install_signal_handlers=False,
+                    update_heartbeat_interval=HEARTBEAT_S,
+                    stalled_worker_timeout=STALLED_AFTER_S,
+                    fetch_job_polling_interval=1.0,
+                )
             )
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+            try:
+                await running
+            except asyncio.CancelledError:
+                return True
+            return False
