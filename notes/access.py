@@ -53,12 +53,12 @@ def download_link(*, note_id: UUID, buyer_id: UUID, now: datetime) -> DownloadLi
     Raises NoteNotFound for a note the buyer may not read, DownloadLimitReached.
     """
     live = NoteAccess.objects.filter(note_id=note_id, buyer_id=buyer_id, revoked_at=None)
-    access = live.select_related("note__file").first()
-    if access is None or access.note.file is None:
+    access = live.select_related("note__published_file").first()
+    if access is None or access.note.published_file is None:
         raise NoteNotFound
     expires_at = now + LINK_LIFETIME
     url = note_storage().download_url(
-        access.note.file.storage_name,
+        access.note.published_file.storage_name,
         filename=f"{access.note.title}.pdf",
         expires_at=expires_at,
     )

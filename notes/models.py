@@ -59,8 +59,21 @@ class Note(Stateful):
     language = models.CharField(max_length=8, default="en")
     price_paise = models.PositiveIntegerField()
     state = models.CharField(max_length=12, choices=NoteState, default=NoteState.DRAFT)
-    file = models.ForeignKey("NoteFile", null=True, on_delete=models.PROTECT, related_name="+")
-    page_count = models.PositiveSmallIntegerField(default=0, help_text="Of the current file.")
+    file = models.ForeignKey(
+        "NoteFile",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="What the seller uploaded last.",
+    )
+    published_file = models.ForeignKey(
+        "NoteFile",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="What a moderator approved last, and buyers read.",
+    )
+    page_count = models.PositiveSmallIntegerField(default=0, help_text="Of the uploaded file.")
     sales_count = models.PositiveIntegerField(default=0)
     rejected_why = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()
@@ -79,7 +92,12 @@ class Note(Stateful):
             models.CheckConstraint(
                 name="note_published_is_whole",
                 condition=~Q(state=NoteState.PUBLISHED)
-                | Q(file__isnull=False, page_count__gt=0, published_at__isnull=False),
+                | Q(
+                    file__isnull=False,
+                    published_file=F("file"),
+                    page_count__gt=0,
+                    published_at__isnull=False,
+                ),
             ),
         ]
         indexes = [
@@ -113,7 +131,8 @@ class Note(Stateful):
 class NoteFile(models.Model):
     """One stored PDF. The row is written before the file, so no file is ever unknown.
 
-    A file that no note points at, an hour after its row was made, is removed by a job.
+    A file that no note points at, an hour after its row was made or another one took its
+    place, is removed by a job.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -108,7 +108,7 @@ def list_library(buyer_id: UUID) -> Rows:
         "granted_at",
         "downloads",
         title=F("note__title"),
-        page_count=F("note__page_count"),
+        page_count=F("note__published_file__page_count"),
         seller_name=F("note__seller__name"),
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.files.base import File
+from django.db.models import Q
 
 from notes.models import Category, Note, NoteFile
 from notes.pdf import inspect_pdf
@@ -95,7 +96,7 @@ def _announce_file(*, note_id: UUID, now: datetime, **facts: Any) -> NoteFile:
     file = NoteFile(note_id=note_id, created_at=now, **facts)
     file.storage_name = f"notes/{note_id}/{file.pk}.pdf"
     file.save(force_insert=True)
-    jobs.defer("notes.tasks.remove_unused_file", delay=jobs.LATER, file_id=str(file.pk))
+    _remove_later(file.pk)
     return file
 
 
@@ -106,15 +107,21 @@ def _attach_file(*, note_id: UUID, seller_id: UUID, file_id: UUID) -> Note:
     file = NoteFile.objects.get(pk=file_id)
     replaced, note.file, note.page_count = note.file_id, file, file.page_count
     note.save(update_fields=["file", "page_count"])
-    if replaced:
-        jobs.defer("notes.tasks.remove_unused_file", delay=jobs.LATER, file_id=str(replaced))
+    _remove_later(replaced)
     return note
+
+
+def _remove_later(file_id: UUID | None) -> None:
+    """Should nothing point at the file by then."""
+    if file_id:
+        jobs.defer("notes.tasks.remove_unused_file", delay=jobs.LATER, file_id=str(file_id))
 
 
 def remove_unused_file(*, file_id: UUID, now: datetime) -> None:
     """Delete a stored file that no note points at. Safe to repeat."""
     file = NoteFile.objects.get(pk=file_id)
-    if file.removed_at or Note.objects.filter(file_id=file_id).exists():
+    in_use = Note.objects.filter(Q(file_id=file_id) | Q(published_file_id=file_id))
+    if file.removed_at or in_use.exists():
         return
     note_storage().delete(file.storage_name)
     NoteFile.objects.filter(pk=file_id).update(removed_at=now)
@@ -140,10 +147,14 @@ def withdraw_note(*, note_id: UUID, seller_id: UUID, now: datetime) -> Note:
 
 @use_case
 def publish_note(*, note_id: UUID, moderator_id: UUID, now: datetime) -> Note:
-    """Put a submitted note on sale. Raises NoteMoveRefused, NoteHasNoFile."""
+    """Put a submitted note on sale; buyers of an earlier version get this one from now on.
+
+    Raises NoteMoveRefused, NoteHasNoFile.
+    """
     note = _lock(note_id)
     if note.file_id is None:
         raise NoteHasNoFile
+    replaced = note.published_file_id
     _move(
         note,
         NoteState.PUBLISHED,
@@ -151,8 +162,10 @@ def publish_note(*, note_id: UUID, moderator_id: UUID, now: datetime) -> Note:
         actor_id=moderator_id,
         now=now,
         published_at=now,
+        published_file_id=note.file_id,
         rejected_why="",
     )
+    _remove_later(replaced)
     return note
 
 

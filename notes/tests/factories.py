@@ -39,5 +39,7 @@ def make_note(*, seller: User, pages: int = 12, **fields: Any) -> Note:
         created_at=PUBLISHED_AT,
     )
     note.page_count, note.state = pages, state
+    if state == NoteState.PUBLISHED:
+        note.published_file = note.file
     note.save()
     return note

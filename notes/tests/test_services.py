@@ -15,7 +15,7 @@ from django.core.files.base import File
 from django.db import connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from notes import services
+from notes import access, services
 from notes.models import Note, NoteFile, NoteMove
 from notes.pdf import PdfReason, PdfRejected
 from notes.selectors import NoteNotFound
@@ -303,6 +303,7 @@ class TestCreating:
             "price_paise": 0,
             "state": "draft",
             "file_id": None,
+            "published_file_id": None,
             "page_count": 0,
             "sales_count": 0,
             "rejected_why": "",
@@ -622,3 +623,49 @@ class TestAReplacedFile:
         assert stored(files) == {new.storage_name: NEW_PDF}
         assert (old.removed_at is None, new.removed_at) == (False, None)
         assert row(draft)["file_id"] == new.pk
+
+
+class TestASecondVersion:
+    """Buyers read what a moderator approved, not what the seller uploaded since."""
+
+    @pytest.fixture
+    def read(self, buyer: User, files: Path, now: datetime) -> Callable[[Note], bytes]:
+        def download(note: Note) -> bytes:
+            link = access.download_link(note_id=note.pk, buyer_id=buyer.pk, now=now)
+            with LocalNoteStorage().open_link(link.url.rpartition("/")[2], now=now)[0] as file:
+                return file.read()
+
+        return download
+
+    def test_reaches_buyers_once_it_is_approved(
+        self,
+        draft: Note,
+        buyer: User,
+        moderator: User,
+        upload: Upload,
+        read: Callable[[Note], bytes],
+        files: Path,
+        run_jobs: Callable[[], list[str]],
+        now: datetime,
+    ) -> None:
+        def publish() -> None:
+            services.submit_note(note_id=draft.pk, seller_id=draft.seller_id, now=now)
+            services.publish_note(note_id=draft.pk, moderator_id=moderator.pk, now=now)
+
+        upload(draft)
+        publish()
+        access.grant_accesses(buyer_id=buyer.pk, references={draft.pk: uuid4()}, now=now)
+        services.withdraw_note(note_id=draft.pk, seller_id=draft.seller_id, now=now)
+        upload(draft, NEW_PDF)
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE procrastinate_jobs SET scheduled_at = NULL")
+        run_jobs()
+        assert read(draft) == PDF
+
+        publish()
+
+        assert read(draft) == NEW_PDF
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE procrastinate_jobs SET scheduled_at = NULL")
+        run_jobs()
+        assert list(stored(files).values()) == [NEW_PDF]

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 
+import cloudinary as sdk
 import pytest
 import requests
 import urllib3
+from django.core import signing
 from django.core.files.base import ContentFile
 from django.test import Client
 
-from notes import storage as notes_storage
 from notes.storage import cloudinary as adapter
 from notes.storage import note_storage
 from notes.storage.cloudinary import CloudinaryNoteStorage
@@ -271,8 +272,6 @@ class TestCloudinary:
     def test_credentials_are_no_setting_of_the_process(
         self, cloudinary: CloudinaryNoteStorage
     ) -> None:
-        import cloudinary as sdk
-
         cloudinary.save(NAME, ContentFile(PDF))
 
         assert (sdk.config().cloud_name, sdk.config().api_secret) == (None, None)
@@ -351,8 +350,12 @@ class TestTheTimeOuts:
         assert seconds(adapter.UPLOAD_TIMEOUT) == (2, 20)
 
     def test_leave_a_store_that_takes_seconds_over_an_upload_its_time(
-        self, cloudinary: CloudinaryNoteStorage, far_side: CloudinaryStandIn
+        self,
+        cloudinary: CloudinaryNoteStorage,
+        far_side: CloudinaryStandIn,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr(adapter, "CALL_TIMEOUT", urllib3.Timeout(connect=2, read=1))
         far_side.answer_after_s = 2.3  # longer than it may take to connect
 
         cloudinary.save(NAME, ContentFile(PDF))
@@ -391,8 +394,6 @@ class TestTheLocalStore:
     def test_opens_no_token_signed_for_something_else(
         self, local: LocalNoteStorage, now: datetime
     ) -> None:
-        from django.core import signing
-
         local.save(NAME, ContentFile(PDF))
         expires = int(now.timestamp()) + 600
         token = signing.dumps([NAME, FILENAME, expires], salt="notes.something-else")
@@ -464,4 +465,3 @@ class TestTheStoreIsChosenBySettings:
         }
 
         assert isinstance(note_storage(), CloudinaryNoteStorage)
-        assert notes_storage.note_storage() is note_storage()

@@ -107,7 +107,7 @@ def _store(
         price_paise=demo.price_paise,
         created_at=published_at,
     )
-    note.file = _store_file(note, pdf, pages=demo.pages, now=published_at)
+    note.file = note.published_file = _store_file(note, pdf, pages=demo.pages, now=published_at)
     note.page_count = demo.pages
     note.published_at = published_at
     note.state = NoteState.PUBLISHED

@@ -21,7 +21,6 @@ from notevault.kit import logging as kit_logging
 from notevault.settings import database, duration
 
 
-
 def derived_key(secret: str) -> str:
     return hashlib.sha256(f"django:{secret}".encode()).hexdigest()
 

@@ -292,10 +292,13 @@ class TestDatabaseUrl:
             ("?schema=notevault", {"options": "-c search_path=notevault"}),
             ("?connect_timeout=10", {"connect_timeout": 10}),
             ("?sslmode=require", {"sslmode": "require"}),
-            ("?sslmode=verify-full&sslrootcert=/ca.pem", {
-                "sslmode": "verify-full",
-                "sslrootcert": "/ca.pem",
-            }),
+            (
+                "?sslmode=verify-full&sslrootcert=/ca.pem",
+                {
+                    "sslmode": "verify-full",
+                    "sslrootcert": "/ca.pem",
+                },
+            ),
             ("?application_name=notevault", {"application_name": "notevault"}),
             ("?pgbouncer=true", {"prepare_threshold": None}),
             ("?pgbouncer=false", {}),
@@ -385,7 +388,20 @@ class TestDuration:
 
     @pytest.mark.parametrize(
         "text",
-        ["", "0", "0d", "-1d", "1.5h", "d", "7 dogs", "7dd", "seven days", "٧d", "3651d", "9" * 9 + "d"],
+        [
+            "",
+            "0",
+            "0d",
+            "-1d",
+            "1.5h",
+            "d",
+            "7 dogs",
+            "7dd",
+            "seven days",
+            "٧d",
+            "3651d",
+            "9" * 9 + "d",
+        ],
     )
     def test_is_refused_when_it_is_none_or_endless(self, text):
         with pytest.raises(ImproperlyConfigured, match="JWT_EXPIRES_IN"):

@@ -63,7 +63,9 @@ def root(db):
 
 class TestGroups:
     def test_are_these_four(self):
-        assert set(Group.objects.values_list("name", flat=True)) == set(staff.GROUPS) == set(MAY_SEE)
+        assert (
+            set(Group.objects.values_list("name", flat=True)) == set(staff.GROUPS) == set(MAY_SEE)
+        )
 
     @pytest.mark.parametrize("group", staff.GROUPS)
     def test_have_every_permission_that_is_written_down(self, group):
@@ -132,7 +134,11 @@ class TestDesk:
     @pytest.mark.parametrize("group", MAY_SEE)
     def test_deletes_nothing(self, group, note):
         desk = desk_of(member_of(group))
-        rows = {"notes_note": note.pk, "notes_category": note.category_id, "accounts_user": note.seller_id}
+        rows = {
+            "notes_note": note.pk,
+            "notes_category": note.category_id,
+            "accounts_user": note.seller_id,
+        }
 
         for page, row in rows.items():
             url = reverse(f"admin:{page}_delete", args=[row])
