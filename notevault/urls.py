@@ -1,7 +1,7 @@
 """Where everything is mounted."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from notevault.kit.views import api_not_found, error_catalogue
@@ -13,7 +13,7 @@ urlpatterns = [
     path(API, include("notes.urls")),
     path(API, include("payments.urls")),
     # With DEBUG on, Django would answer an unknown path of the API with a page.
-    path(f"{API}<path:unknown>", api_not_found),
+    re_path(f"^{API}", api_not_found),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/errors/", error_catalogue, name="errors"),

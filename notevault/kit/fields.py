@@ -65,15 +65,24 @@ class OpaqueField(TextField):
         self.validators.append(RegexValidator(pattern, message or "NUL is not allowed here."))
 
 
-class LineField(TextField):
-    """One line with something to see in it; spaces around it are dropped."""
+class _Trimmed(TextField):
+    """Spaces around it are dropped, but count towards its length, as the schema says."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, str) and self.max_length and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        return super().to_internal_value(data)
+
+
+class LineField(_Trimmed):
+    """One line with something to see in it."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.validators.append(RegexValidator(_LINE, "Write one line of plain text."))
 
 
-class ParagraphsField(TextField):
+class ParagraphsField(_Trimmed):
     """Text of several lines with something to see in it."""
 
     def __init__(self, **kwargs: Any) -> None:

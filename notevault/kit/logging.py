@@ -113,25 +113,31 @@ class RouteForPath(logging.Filter):
         return True
 
 
+# What every line goes through, ours and other packages' alike.
+_SHARED: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+    structlog.processors.StackInfoRenderer(),
+    structlog.processors.format_exc_info,
+]
+_LEVEL_OF = {
+    "django.request": {"level": "ERROR"},
+    # One line a request is ours (kit/correlation.py); theirs repeats it.
+    "django.server": {"handlers": [], "level": "ERROR", "propagate": False},
+    "pikepdf": {"level": "WARNING"},
+    "procrastinate": {"level": "WARNING"},
+    "stamina": {"level": "INFO"},
+}
+
+
 def configure(*, level: str, as_json: bool) -> dict[str, Any]:
     """Set structlog up and return Django's LOGGING for the same format."""
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-        structlog.processors.StackInfoRenderer(),
-        structlog.processors.format_exc_info,
-    ]
-    renderer: Processor = (
-        structlog.processors.JSONRenderer(serializer=to_json)
-        if as_json
-        else structlog.dev.ConsoleRenderer(colors=False)
-    )
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *shared,
+            *_SHARED,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -141,17 +147,7 @@ def configure(*, level: str, as_json: bool) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {
-            "structured": {
-                "()": structlog.stdlib.ProcessorFormatter,
-                "foreign_pre_chain": shared,
-                "processors": [
-                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    redact_event,
-                    renderer,
-                ],
-            }
-        },
+        "formatters": {"structured": _formatter(as_json)},
         "filters": {"route_for_path": {"()": RouteForPath}},
         "handlers": {
             "stdout": {
@@ -162,12 +158,22 @@ def configure(*, level: str, as_json: bool) -> dict[str, Any]:
             }
         },
         "root": {"handlers": ["stdout"], "level": level},
-        "loggers": {
-            # One line a request is ours (kit/correlation.py); theirs repeats it.
-            "django.server": {"handlers": [], "level": "ERROR", "propagate": False},
-            "django.request": {"level": "ERROR"},
-            "procrastinate": {"level": "WARNING"},
-            "pikepdf": {"level": "WARNING"},
-            "stamina": {"level": "INFO"},
-        },
+        "loggers": _LEVEL_OF,
+    }
+
+
+def _formatter(as_json: bool) -> dict[str, Any]:
+    renderer: Processor = (
+        structlog.processors.JSONRenderer(serializer=to_json)
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    return {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": _SHARED,
+        "processors": [
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            redact_event,
+            renderer,
+        ],
     }

@@ -64,5 +64,5 @@ def error_catalogue(request: HttpRequest) -> Any:
 
 
 @csrf_exempt
-def api_not_found(request: HttpRequest, unknown: str) -> HttpResponse:
+def api_not_found(request: HttpRequest) -> HttpResponse:
     return problem("not_found")

@@ -7,16 +7,17 @@ parameter of a new name in its path gets the id of nothing, until it is named be
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
-from uuid import UUID
 
-import orjson
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from drf_spectacular.generators import SchemaGenerator
 
+from notes.tests.factories import make_note
 from notevault.accounts.models import Session, User
 from notevault.accounts.tests.factories import PASSWORD, make_user
 from notevault.kit.ids import uuid7
@@ -42,14 +43,8 @@ class Operation:
 
     @property
     def takes_json(self) -> bool:
-        return self.body_types == (JSON,)
-
-    @property
-    def is_public(self) -> bool:
-        return self.path.split("/")[3] in {"auth"} and self.name not in {
-            "logout",
-            "change_password",
-        }
+        """The webhook's body is another matter: see its own tests."""
+        return self.body_types == (JSON,) and self.name != WEBHOOK
 
 
 @cache
@@ -90,17 +85,20 @@ WITH_JSON = named([o for o in operations() if o.takes_json])
 WITH_ANY_BODY = named([o for o in operations() if o.body_types])
 WITHOUT_BODY = named([o for o in operations() if not o.body_types])
 READS = named([o for o in operations() if o.method == "GET"])
+# Headers are read before the view, so that one operation of a kind will do.
+KINDS = ("list_notes", "get_me", "start_order", "upload_note_file", WEBHOOK)
+OF_EACH_KIND = named([o for o in operations() if o.name in KINDS])
 LISTS = named([o for o in operations() if "cursor" in o.query])
 
 
 class Caller:
     """Someone who may do everything: sells one note, and has an order for another."""
 
-    def __init__(self, client, ids):
-        self.client, self.ids = client, ids
+    def __init__(self, client, make):
+        self.client, self.make = client, make
 
     def url(self, operation):
-        ids = {**dict.fromkeys(_names_in(operation.path), uuid7()), **self.ids}
+        ids = {name: self.make.get(name, uuid7)() for name in _names_in(operation.path)}
         return operation.path.format(**ids)
 
     def send(self, operation, body=b"", content_type=JSON, query="", **meta):
@@ -108,7 +106,7 @@ class Caller:
         return self.client.generic(operation.method, url, body, content_type, **meta)
 
     def send_json(self, operation, body):
-        return self.send(operation, orjson.dumps(body))
+        return self.send(operation, json.dumps(body).encode())
 
 
 def _names_in(path):
@@ -116,28 +114,25 @@ def _names_in(path):
 
 
 @pytest.fixture
-def caller(client_of, seller, note, gateway):
-    other = make_user("other", is_seller=True)
-    theirs = type(note).objects.create(
-        seller=other,
-        category=note.category,
-        title="Another note",
-        description="Of another seller.",
-        price_paise=5000,
-        state="published",
-        file=note.file,
-        page_count=1,
-        created_at=note.created_at,
-        published_at=note.published_at,
-    )
+def caller(client_of, seller, request):
     client = client_of(seller)
-    order = client.post("/api/v1/orders", {"note_ids": [str(theirs.pk)]}, format="json").json()
-    return Caller(client, {"note_id": note.pk, "order_id": UUID(order["id"])})
+
+    @cache
+    def note_id():
+        return request.getfixturevalue("note").pk
+
+    @cache
+    def order_id():
+        request.getfixturevalue("gateway")
+        body = {"note_ids": [str(make_note(seller=make_user("other", is_seller=True)).pk)]}
+        return client.post("/api/v1/orders", body, format="json").json()["id"]
+
+    return Caller(client, {"note_id": note_id, "order_id": order_id})
 
 
 @pytest.fixture
-def untouched(db):
-    """A picture of all that could have been written, taken before and after."""
+def untouched(note):
+    """Takes a picture of all that could be written, to compare before and after."""
 
     def picture():
         with connection.cursor() as cursor:
@@ -148,8 +143,9 @@ def untouched(db):
             tables = [name for (name,) in cursor.fetchall()]
             rows = {}
             for table in tables:
-                cursor.execute(f"SELECT coalesce(string_agg(t::text, ',' ORDER BY t::text), '')"
-                               f" FROM {table} t")
+                cursor.execute(
+                    f"SELECT coalesce(string_agg(t::text, ',' ORDER BY t::text), '') FROM {table} t"
+                )
                 rows[table] = cursor.fetchone()[0]
             return rows
 
@@ -162,7 +158,6 @@ def is_refused(response):
 
 
 NOT_JSON = {
-    "nothing": b"",
     "a word": b"hello",
     "half an object": b'{"email": "a@b.co"',
     "single quotes": b"{'a': 1}",
@@ -222,7 +217,7 @@ class TestBody:
 
     @WITH_JSON
     def test_of_another_type_is_refused(self, caller, operation, untouched):
-        before, body = untouched(), orjson.dumps(operation.example)
+        before, body = untouched(), json.dumps(operation.example).encode()
 
         refusals = {kind: refusal_of(caller.send(operation, body, kind)) for kind in OTHER_TYPES}
 
@@ -230,33 +225,36 @@ class TestBody:
         assert untouched() == before
 
     @EVERY
-    def test_of_ten_megabytes_is_refused_before_it_is_read(self, caller, operation, untouched):
-        before, body = untouched(), b'{"a": "' + b"a" * 10 * MIB + b'"}'
+    def test_that_is_too_large_is_refused_before_it_is_read(self, caller, operation):
+        """And one that does not say how large it is."""
+        body = b'{"a": "' + b"a" * 10 * MIB + b'"}'
 
-        assert refusal_of(caller.send(operation, body)) == (413, "payload_too_large")
-        assert untouched() == before
+        with CaptureQueriesContext(connection) as queries:
+            large = caller.client.generic(operation.method, operation.path, body, JSON)
+            endless = caller.client.generic(
+                operation.method,
+                operation.path,
+                CONTENT_LENGTH="",
+                HTTP_TRANSFER_ENCODING="chunked",
+            )
 
-    @EVERY
-    def test_without_a_length_is_refused(self, caller, operation, untouched):
-        before = untouched()
-
-        response = caller.send(operation, CONTENT_LENGTH="", HTTP_TRANSFER_ENCODING="chunked")
-
-        assert refusal_of(response) == (411, "length_required")
-        assert untouched() == before
+        assert refusal_of(large) == (413, "payload_too_large")
+        assert refusal_of(endless) == (411, "length_required")
+        assert len(queries) == 0
 
     @WITHOUT_BODY
     def test_that_nobody_asked_for_breaks_nothing(self, caller, operation):
-        for body in (*NOT_JSON.values(), *NOT_AN_OBJECT):
+        for body in (b"hello", b"\x00", b'{"a": "\xff"}', b"[" * 100_000, b"null"):
             response = caller.send(operation, body)
 
             assert response.status_code < 400 or is_refused(response)
 
     @WITH_ANY_BODY
     def test_of_a_file_breaks_nothing(self, caller, operation, untouched):
-        part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n\r\n%s\r\n--x--'
+        part = (
+            b'--x\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n\r\n%s\r\n--x--'
+        )
         bodies = [
-            b"",
             b"--x",
             b"--x--",
             part % (b"a.pdf", b""),
@@ -337,8 +335,8 @@ class TestField:
 
         for name, stated in operation.properties.items():
             for what, value in kind_of(stated).items():
-                if name.endswith("password") and what == "spaces":
-                    continue  # a password like any other, if a poor one
+                if what == "spaces" and name in {"password", "current_password", "refresh"}:
+                    continue  # a secret like any other, if a wrong one
                 response = caller.send_json(operation, {**operation.example, name: value})
                 problem = problem_of(response)
                 params = {row["param"].split(".")[0] for row in problem["errors"]}
@@ -364,7 +362,7 @@ class TestField:
 
     @WITH_JSON
     def test_of_strange_unicode_breaks_nothing(self, caller, operation):
-        texts = ["\u202e", "\ufeff", "\uffff", "\U0010ffff", "e\u0301" * 50, "İ", "ﬁ", "‮", "\u2028"]
+        texts = ["\u202e", "\uffff", "\U0010ffff", "e\u0301" * 50, "İ\u2028ﬁ"]
         for name, stated in operation.properties.items():
             if kind_of(stated) is not STRANGE_TEXT:
                 continue
@@ -374,7 +372,7 @@ class TestField:
 
     @WITH_JSON
     def test_is_not_looked_for_in_an_endless_number_of_others(self, caller, operation):
-        body = {**{f"field{n}": n for n in range(20_000)}, "": 1, "__proto__": {}, "\x00": 1}
+        body = {**{f"field{n}": n for n in range(5_000)}, "": 1, "__proto__": {}, "\x00": 1}
 
         response = caller.send_json(operation, body)
 
@@ -521,7 +519,7 @@ STRANGE_QUERIES = [
     "&&&",
     f"a={LONG}",
     f"{LONG}=a",
-    "&".join(f"a{n}={n}" for n in range(900)),
+    "&".join(f"a{n}=" for n in range(1001)),
     "format=xml",
     "_method=DELETE",
 ]
@@ -536,12 +534,6 @@ class TestQuery:
             response = caller.send(operation, query=query)
 
             assert response.status_code < 400 or is_refused(response)
-
-    @EVERY
-    def test_of_a_thousand_parameters_breaks_nothing(self, caller, operation):
-        response = caller.send(operation, query="&".join(f"a{n}=1" for n in range(1001)))
-
-        assert response.status_code < 400 or is_refused(response)
 
     @READS
     def test_of_a_wrong_kind_is_refused_by_its_name(self, caller, operation):
@@ -558,21 +550,24 @@ class TestQuery:
                 assert {row["param"] for row in problem["errors"]} == {name}
 
     @LISTS
-    @pytest.mark.parametrize("limit", ["-1", "0", "101", "100000000000000000000"])
-    def test_of_a_limit_out_of_bounds_is_refused(self, caller, operation, limit):
-        problem = problem_of(caller.send(operation, query=f"limit={limit}"))
+    def test_of_a_limit_out_of_bounds_is_refused(self, caller, operation):
+        for limit in ("-1", "0", "101", "100000000000000000000"):
+            problem = problem_of(caller.send(operation, query=f"limit={limit}"))
 
-        assert (problem["status"], problem["code"]) == (400, "validation_failed")
-        assert [row["param"] for row in problem["errors"]] == ["limit"]
+            assert (problem["status"], problem["code"]) == (400, "validation_failed")
+            assert [row["param"] for row in problem["errors"]] == ["limit"]
 
     @LISTS
     def test_of_a_cursor_that_was_made_up_is_refused(self, caller, operation):
-        refusals = {refusal_of(caller.send(operation, query=f"cursor={c}")) for c in STRANGE_CURSORS}
+        refusals = {
+            refusal_of(caller.send(operation, query=f"cursor={c}")) for c in STRANGE_CURSORS
+        }
 
         assert refusals == {(400, "validation_failed"), (404, "invalid_cursor")}
 
     @LISTS
     def test_of_a_cursor_of_another_list_is_refused(self, caller, operation, note):
+        """Lists of one row have no second page, so no cursor either."""
         copies = [copy.copy(note) for _ in range(3)]
         for one in copies:
             one.pk, one._state.adding = uuid7(), True
@@ -635,16 +630,17 @@ class TestHeader:
         "CONTENT_LENGTH": ["-1", "x", "1" * 5000, "1.5"],
     }
 
-    @EVERY
-    def test_that_is_strange_breaks_nothing(self, caller, operation):
-        for name, values in self.HEADERS.items():
-            for value in values:
-                response = caller.send(operation, b"{}", **{name: value})
+    @OF_EACH_KIND
+    @pytest.mark.parametrize("name", HEADERS)
+    def test_that_is_strange_breaks_nothing(self, caller, operation, name):
+        for value in self.HEADERS[name]:
+            response = caller.send(operation, b"{}", **{name: value})
 
-                assert response.status_code < 400 or is_refused(response)
+            assert response.status_code < 400 or is_refused(response)
 
     @EVERY
     def test_of_another_method_is_refused(self, caller, operation):
+        """OPTIONS and HEAD, which come with every other, break nothing."""
         taken = {o.method for o in operations() if o.path == operation.path}
 
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PURGE", "a b"} - taken:
@@ -652,13 +648,8 @@ class TestHeader:
 
             assert refusal_of(response) == (405, "method_not_allowed")
             assert taken <= set(response["Allow"].split(", "))
-
-    @EVERY
-    def test_of_options_and_head_break_nothing(self, caller, operation):
         for method in ("OPTIONS", "HEAD"):
-            response = caller.client.generic(method, caller.url(operation))
-
-            assert response.status_code < 500
+            assert caller.client.generic(method, caller.url(operation)).status_code < 500
 
 
 class TestWebhook:
@@ -669,7 +660,7 @@ class TestWebhook:
 
     def test_without_a_signature_is_refused_whatever_it_is(self, caller, untouched):
         before = untouched()
-        bodies = [*NOT_JSON.values(), *NOT_AN_OBJECT, orjson.dumps(self.ENVELOPE)]
+        bodies = [*NOT_JSON.values(), *NOT_AN_OBJECT, json.dumps(self.ENVELOPE).encode()]
 
         refusals = {refusal_of(caller.send(self.operation, body)) for body in bodies}
 
@@ -685,15 +676,12 @@ class TestWebhook:
             for name in self.ENVELOPE
             for value in (None, [], {}, "\x00", -1, 10**30, True, "x" * 5000, 1.5, [[]])
         ]
-        bodies = [*NOT_JSON.values(), *NOT_AN_OBJECT]
-        bodies += [orjson.dumps({**self.ENVELOPE, **change}) for change in strange[:-10]]
-        bodies += [orjson.dumps({**self.ENVELOPE, **change}) for change in strange[-10:]]
+        bodies = [b"", *NOT_JSON.values(), *NOT_AN_OBJECT]
+        bodies += [json.dumps({**self.ENVELOPE, **change}).encode() for change in strange]
 
         for body in bodies:
             signature = sign(body, secret=settings.RAZORPAY_WEBHOOK_SECRET)
-            response = caller.send(
-                self.operation, body, HTTP_X_RAZORPAY_SIGNATURE=signature
-            )
+            response = caller.send(self.operation, body, HTTP_X_RAZORPAY_SIGNATURE=signature)
             assert refusal_of(response) == (400, "webhook_refused")
 
         assert untouched() == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import chain
 
 import pytest
 from django.core.cache import cache
@@ -181,5 +182,5 @@ class TestManyProcesses:
 
         counts = self.at_once(20, lambda: [cache.incr("key") for _ in range(5)])
 
-        assert sorted(sum(counts, [])) == list(range(1, 101))
+        assert sorted(chain.from_iterable(counts)) == list(range(1, 101))
         assert cache.get("key") == 100

@@ -68,7 +68,9 @@ class TestProbes:
 
         assert output.lines == []
 
-    @pytest.mark.parametrize("path", ["/health/", "/health/live/", "/health/ready2", "/Health/live"])
+    @pytest.mark.parametrize(
+        "path", ["/health/", "/health/live/", "/health/ready2", "/Health/live"]
+    )
     def test_open_nothing_else(self, client, settings, path):
         settings.ALLOWED_HOSTS = ["api.example.com"]
 

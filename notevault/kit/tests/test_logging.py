@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from notevault.kit import logging as kit_logging
 from notevault.kit.tests.log_output import log_output
 
-PASSWORD = "Canary, 'quoted' & spaced"  # noqa: S105
+PASSWORD = "Canary, 'quoted' & spaced"
 EMAIL = "canary.person+x@mail.example.co.in"
 SIGNATURE = "9ef4dffbfd84f1318f6739a3ce19f9d85851857ae648f114332d8401e0949a3d"
 JWT = jwt.encode({"sub": "canary", "sid": "canary"}, "k" * 32, algorithm="HS256")

@@ -77,7 +77,7 @@ class TestAllocate:
         parts = money.allocate(amount, weights=weights)
 
         for part, weight in zip(parts, weights, strict=True):
-            assert 0 <= part
+            assert part >= 0
             assert abs(part * total - amount * weight) < total
 
     @given(data=st.data(), weights=WEIGHTS.filter(any))
