@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import OperationalError, transaction
 from procrastinate import App, exceptions
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
@@ -102,14 +102,17 @@ def defer(
         queueing_lock=once_per,
         task_kwargs={**arguments, "request_id": current_request_id() or new_request_id()},
     )
-    if once_per is None:
-        deferrer.defer()
-        return
     try:
-        with transaction.atomic():  # a refused insert must not spoil the caller's
+        if once_per is None:
             deferrer.defer()
+        else:
+            with transaction.atomic():  # a refused insert must not spoil the caller's
+                deferrer.defer()
     except exceptions.AlreadyEnqueued:
         log.debug("job.already_waiting", task=task)
+    except exceptions.ConnectorException as error:
+        # Whoever repeats a deadlocked transaction must see it as Django shows it.
+        raise OperationalError(str(error.__cause__)) from error.__cause__
 
 
 def job(

@@ -12,11 +12,13 @@ from datetime import timedelta
 from urllib.parse import quote, urlencode
 
 import orjson
+import psycopg
 import pytest
 import structlog
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from procrastinate import exceptions
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
 
@@ -26,6 +28,7 @@ from ops.jobs import Retries
 from ops.tasks import STALLED_AFTER_S, remove_what_is_over, retry_stalled_jobs
 from ops.tests import sample_tasks
 from ops.tests.sample_tasks import HERE, QUEUE
+from ops.transactions import is_conflict
 
 NOTE_DOWN = f"{HERE}.note_down"
 
@@ -72,6 +75,20 @@ def defer():
 
 class TestDefer:
     pytestmark = pytest.mark.django_db
+
+    def test_shows_a_deadlock_to_whoever_repeats_the_transaction(self, defer, monkeypatch):
+        def deadlock(**_):
+            try:
+                raise psycopg.errors.DeadlockDetected
+            except psycopg.Error as error:
+                raise exceptions.ConnectorException from error
+
+        monkeypatch.setattr(jobs._manager, "defer_job", deadlock)
+
+        with pytest.raises(OperationalError) as raised:
+            defer("note_down", text="hello")
+
+        assert is_conflict(raised.value)
 
     def test_writes_a_job_of_the_declared_queue(self, defer):
         defer("note_down", text="hello")
