@@ -94,6 +94,7 @@ class Note(Stateful):
                 condition=~Q(state=NoteState.PUBLISHED)
                 | Q(
                     file__isnull=False,
+                    published_file__isnull=False,  # a check that is NULL would pass
                     published_file=F("file"),
                     page_count__gt=0,
                     published_at__isnull=False,

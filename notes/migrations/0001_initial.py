@@ -132,6 +132,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='note',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'published'), _negated=True), models.Q(('file__isnull', False), ('page_count__gt', 0), ('published_at__isnull', False), ('published_file', models.F('file'))), _connector='OR'), name='note_published_is_whole'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'published'), _negated=True), models.Q(('file__isnull', False), ('page_count__gt', 0), ('published_at__isnull', False), ('published_file', models.F('file')), ('published_file__isnull', False)), _connector='OR'), name='note_published_is_whole'),
         ),
     ]

@@ -45,7 +45,7 @@ class TestAPrice:
 class TestAPublishedNote:
     @pytest.mark.parametrize(
         "missing",
-        [{"file": None}, {"page_count": 0}, {"published_at": None}],
+        [{"file": None}, {"published_file": None}, {"page_count": 0}, {"published_at": None}],
         ids=lambda missing: next(iter(missing)),
     )
     def test_is_never_without_its_parts(self, note: Note, missing: dict[str, Any]) -> None:
@@ -54,6 +54,18 @@ class TestAPublishedNote:
         )
 
         assert column(note, "file_id") == note.file_id
+
+    def test_is_read_in_the_version_it_shows(
+        self, note: Note, stranger: User, now: datetime
+    ) -> None:
+        other = make_note(seller=stranger)
+
+        refused_by(
+            "note_published_is_whole",
+            lambda: Note.objects.filter(pk=note.pk).update(published_file=other.file),
+        )
+
+        assert column(note, "published_file_id") == note.file_id
 
     def test_is_not_made_from_a_draft_without_a_file(self, seller: User, now: datetime) -> None:
         draft = make_note(seller=seller, state=NoteState.DRAFT)

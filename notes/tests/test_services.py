@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -235,10 +236,16 @@ class TestPublishing:
 
     @pytest.mark.django_db(transaction=True)
     def test_and_rejecting_at_once_lets_one_moderator_win(
-        self, seller: User, moderator: User, now: datetime
+        self, seller: User, moderator: User, now: datetime, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         note = make_note(seller=seller, state=SUBMITTED)
-        together, refused = Barrier(2), []
+        together, refused, can_move = Barrier(2), [], Note.can_move
+
+        def think(note: Note, to: str) -> bool:
+            time.sleep(0.3)  # both have read the note by then, unless one had to wait
+            return can_move(note, to)
+
+        monkeypatch.setattr(Note, "can_move", think)
 
         def decide(to: NoteState) -> None:
             try:

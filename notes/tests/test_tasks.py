@@ -16,7 +16,6 @@ from notes.models import Note, NoteFile
 from notes.storage import note_storage
 from notes.storage.local import LocalNoteStorage
 from notes.storage.port import StorageUnavailable
-from notevault.accounts.models import User
 from notevault.tests.plugin import NOW
 from ops import jobs
 
@@ -61,15 +60,19 @@ class TestTheCleanUpOfAFile:
         assert (ran, unused.removed_at) == ([TASK], NOW)
         assert not note_storage().exists(unused.storage_name)
 
-    def test_leaves_the_file_of_a_note_alone(self, note: Note, run_jobs: RunJobs) -> None:
-        note_storage().save(note.file.storage_name, ContentFile(b"current"))
-        jobs.defer(TASK, file_id=str(note.file_id))
+    @pytest.mark.parametrize("held_as", ["file", "published_file"])
+    def test_leaves_the_file_that_a_seller_or_a_buyer_holds(
+        self, held_as: str, note: Note, unused: NoteFile, run_jobs: RunJobs
+    ) -> None:
+        Note.objects.update(state="withdrawn", file=None, published_file=None)
+        Note.objects.update(**{held_as: unused})
+        jobs.defer(TASK, file_id=str(unused.pk))
 
         ran = run_jobs()
 
-        note.file.refresh_from_db()
-        assert (ran, note.file.removed_at) == ([TASK], None)
-        assert note_storage().exists(note.file.storage_name)
+        unused.refresh_from_db()
+        assert (ran, unused.removed_at) == ([TASK], None)
+        assert note_storage().exists(unused.storage_name)
 
     def test_may_be_repeated(
         self, unused: NoteFile, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
@@ -116,16 +119,3 @@ class TestTheCleanUpOfAFile:
         task = app.tasks[TASK]
 
         assert (task.queue, task.retry_strategy) == ("files", jobs.Retries())
-
-
-class TestASellersFile:
-    def test_stays_for_its_buyers_when_the_note_is_withdrawn(
-        self, note: Note, seller: User, run_jobs: RunJobs
-    ) -> None:
-        Note.objects.update(state="withdrawn")
-        note_storage().save(note.file.storage_name, ContentFile(b"current"))
-        jobs.defer(TASK, file_id=str(note.file_id))
-
-        run_jobs()
-
-        assert note_storage().exists(note.file.storage_name)

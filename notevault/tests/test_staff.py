@@ -218,25 +218,22 @@ class TestEveryList:
         assert set(PAGES.values()) <= set(self.MODELS)
 
     @pytest.mark.parametrize("model", MODELS)
-    @pytest.mark.parametrize("query", ["", "?q=x", "?o=1", "?all="])
-    def test_opens(self, desk, model, query):
-        answer = desk.get(reverse(f"admin:{model}_changelist") + query, follow=True)
+    def test_opens(self, desk, model):
+        for query in ("", "?q=x", "?o=1", "?all="):
+            answer = desk.get(reverse(f"admin:{model}_changelist") + query, follow=True)
 
-        assert answer.status_code == 200
-
-    @pytest.mark.parametrize("model", MODELS)
-    @pytest.mark.parametrize(
-        "query",
-        ["?q=%00", "?q=%ED%A0%80", "?p=-1", "?p=x", "?o=99.-99.x", "?nothing__exact=1", "?e=1"],
-    )
-    def test_survives_a_strange_query(self, desk, model, query):
-        answer = desk.get(reverse(f"admin:{model}_changelist") + query, follow=True)
-
-        assert answer.status_code in {200, 400, 404}
+            assert answer.status_code == 200
 
     @pytest.mark.parametrize("model", MODELS)
-    @pytest.mark.parametrize("row", ["x", "%00", "5", "0198f0c2-a6b0-7d3c-9a4b-e3f1c5d2e7a9"])
-    def test_survives_a_row_that_is_not_there(self, desk, model, row):
-        url = reverse(f"admin:{model}_changelist") + f"{row}/change/"
+    def test_survives_a_strange_query(self, desk, model):
+        for query in ("q=%00", "q=%ED%A0%80", "p=-1", "p=x", "o=99.-99.x", "no__exact=1", "e=1"):
+            answer = desk.get(reverse(f"admin:{model}_changelist") + f"?{query}", follow=True)
 
-        assert desk.get(url, follow=True).status_code in {200, 404}
+            assert answer.status_code in {200, 400, 404}
+
+    @pytest.mark.parametrize("model", MODELS)
+    def test_survives_a_row_that_is_not_there(self, desk, model):
+        for row in ("x", "%00", "5", "0198f0c2-a6b0-7d3c-9a4b-e3f1c5d2e7a9"):
+            url = reverse(f"admin:{model}_changelist") + f"{row}/change/"
+
+            assert desk.get(url, follow=True).status_code in {200, 404}

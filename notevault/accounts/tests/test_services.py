@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -11,7 +12,7 @@ import pytest
 from django.db import connection, connections
 
 from alerts.models import Alert
-from notevault.accounts import services, tokens
+from notevault.accounts import services, tasks, tokens
 from notevault.accounts.guard import AccountLocked
 from notevault.accounts.models import Session, SignInGuard, User
 from notevault.accounts.services import EmailTaken, InvalidCredentials, PasswordTooWeak
@@ -396,6 +397,45 @@ class TestPasswordChangedElsewhere:
         assert len(buyer.password_digest) == 64
 
 
+class TestForgetWhatIsOver:
+    MONTH = timedelta(days=30)
+
+    @pytest.mark.parametrize(
+        ("field", "ago", "kept"),
+        [
+            ("expires_at", MONTH - SECOND, 1),
+            ("expires_at", MONTH + SECOND, 0),
+            ("revoked_at", MONTH - SECOND, 1),
+            ("revoked_at", MONTH + SECOND, 0),
+        ],
+    )
+    def test_drops_sessions_that_ended_a_month_ago(self, pair, now, field, ago, kept):
+        Session.objects.update(**{field: now - ago})
+
+        services.forget_what_is_over(now=now)
+
+        assert Session.objects.count() == kept
+
+    def test_keeps_what_lives(self, pair, refresh, now):
+        Session.objects.update(created_at=now - 10 * self.MONTH)
+
+        tasks.forget_what_is_over()
+
+        assert is_alive(refresh(pair), now)
+
+    def test_opens_no_lock(self, buyer, now):
+        for _ in range(5):
+            with pytest.raises(InvalidCredentials):
+                services.sign_in(email=buyer.email, password="wrong", now=now)
+
+        services.forget_what_is_over(now=now + 15 * MINUTE - SECOND)
+        with pytest.raises(AccountLocked):
+            services.sign_in(email=buyer.email, password=PASSWORD, now=now)
+        services.forget_what_is_over(now=now + 15 * MINUTE)
+
+        assert SignInGuard.objects.count() == 0
+
+
 class TestBecomeSeller:
     def test_may_be_repeated(self, buyer):
         first = services.become_seller(user_id=buyer.pk)
@@ -447,8 +487,13 @@ class TestRaces:
         with ThreadPoolExecutor(threads) as pool:
             return Counter(pool.map(run, range(threads)))
 
-    def test_of_twelve_refreshes_of_one_token_one_wins_and_the_session_lives(self, now):
+    def test_of_twelve_refreshes_of_one_token_one_wins_and_the_session_lives(
+        self, now, monkeypatch
+    ):
         pair = services.start_session(user=make_user(), now=now)
+        issue = tokens.issue_refresh
+        # Slow enough for the others to look meanwhile, if nothing held them up.
+        monkeypatch.setattr(tokens, "issue_refresh", lambda **k: time.sleep(0.1) or issue(**k))
 
         outcomes = self.at_once(
             12, lambda _: services.refresh_session(refresh_token=pair.refresh, now=now)

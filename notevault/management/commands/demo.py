@@ -138,6 +138,7 @@ class Command(BaseCommand):
 
     def stay_up(self, processes: Processes, *, web: str, sandbox: str, buyer: str) -> None:
         from notevault.demo import seed
+        from notevault.demo.catalogue import SELLERS
 
         self.printer.line(
             f"""
@@ -148,7 +149,7 @@ class Command(BaseCommand):
 
   Sign-ins, all with the password {seed.PASSWORD}
     buyer       {buyer}
-    sellers     {", ".join(email for email, _ in seed.SELLERS[:3])} …
+    sellers     {", ".join(email for email, _ in SELLERS[:3])} …
     staff       {", ".join(seed.STAFF)}
 
 Ctrl+C stops everything."""
