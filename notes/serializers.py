@@ -42,8 +42,8 @@ class NoteFields(serializers.Serializer[Any]):
     description = ParagraphsField(max_length=5000)
     category = SlugField(max_length=60)
     price_paise = PriceField()
-    university = LineField(max_length=120, required=False)
-    course = LineField(max_length=120, required=False)
+    university = LineField(max_length=120, required=False, allow_blank=True)
+    course = LineField(max_length=120, required=False, allow_blank=True)
     semester = WholeField(min_value=1, max_value=12, required=False, allow_null=True)
     language = TextField(required=False, validators=[LANGUAGE], max_length=3)
 

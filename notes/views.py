@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
-from django.views.decorators.http import require_safe
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import AllowAny, IsAuthenticated
@@ -27,6 +26,9 @@ from notevault.kit.views import APIView
 
 # Lists of the catalogue change slowly; a shared cache may keep them for a moment.
 PUBLIC_CACHE = "public, max-age=15"
+
+
+SAFE = ("GET", "HEAD")
 
 
 class FileTooLarge(DomainError):
@@ -257,9 +259,12 @@ class DownloadView(APIView):
         return Response(body)
 
 
-@require_safe
 def serve_link(request: HttpRequest, token: str) -> HttpResponseBase:
     """The file behind a local download link. The link itself is the permission."""
+    if request.method not in SAFE:
+        refused = problem("method_not_allowed")
+        refused["Allow"] = ", ".join(SAFE)
+        return refused
     store = note_storage()
     if not isinstance(store, LocalNoteStorage):
         return _link_problem(LinkExpired())

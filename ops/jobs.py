@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import structlog
 from django.db import OperationalError, transaction
 from procrastinate import App, exceptions
@@ -112,7 +113,9 @@ def defer(
         log.debug("job.already_waiting", task=task)
     except exceptions.ConnectorException as error:
         # Whoever repeats a deadlocked transaction must see it as Django shows it.
-        raise OperationalError(str(error.__cause__)) from error.__cause__
+        if isinstance(error.__cause__, psycopg.OperationalError):
+            raise OperationalError(str(error.__cause__)) from error.__cause__
+        raise
 
 
 def job(

@@ -313,6 +313,17 @@ class TestADownloadLink:
 
         assert NoteAccess.objects.count() == 0
 
+    def test_is_not_given_before_a_moderator_approved_a_version(
+        self, seller: User, buyer: User, now: datetime
+    ) -> None:
+        draft = make_note(seller=seller, state=NoteState.DRAFT)
+        grant(buyer, draft, now=now)
+
+        with pytest.raises(NoteNotFound):
+            download_link(note_id=draft.pk, buyer_id=buyer.pk, now=now)
+
+        assert NoteAccess.objects.get().downloads == 0
+
     def test_costs_no_download_when_it_cannot_be_made(
         self, bought: Note, buyer: User, now: datetime, monkeypatch: pytest.MonkeyPatch
     ) -> None:

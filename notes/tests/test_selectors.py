@@ -186,6 +186,16 @@ class TestALibrary:
             }
         ]
 
+    def test_counts_the_pages_of_the_version_that_its_owner_reads(
+        self, note: Note, buyer: User, now: datetime
+    ) -> None:
+        grant(buyer, note, now)
+        Note.objects.update(state=NoteState.WITHDRAWN, page_count=90)
+
+        (row,) = selectors.list_library(buyer.pk)
+
+        assert row["page_count"] == 12
+
     def test_says_which_notes_of_a_cart_are_owned(
         self, note: Note, seller: User, buyer: User, stranger: User, now: datetime
     ) -> None:

@@ -48,9 +48,10 @@ class WholeField(serializers.IntegerField):
 # matched in linear time, also by a megabyte: every step has one way to go on.
 _ANYTHING = r"^[^\x00]*$"
 _LINE = r"^\s*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
+_LINE_OR_NOTHING = r"^\s*([^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*)?$"
 _PARAGRAPHS = r"^\s*[^\s\x00-\x1f\x7f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 _EMAIL = (
-    r"^[A-Za-z0-9_%+-]+(\.[A-Za-z0-9_%+-]+)*"
+    r"^[A-Za-z0-9_%+'-]+(\.[A-Za-z0-9_%+'-]+)*"
     r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}$"
 )
 
@@ -75,11 +76,12 @@ class _Trimmed(TextField):
 
 
 class LineField(_Trimmed):
-    """One line with something to see in it."""
+    """One line with something to see in it, unless it may be blank."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.validators.append(RegexValidator(_LINE, "Write one line of plain text."))
+        pattern = _LINE_OR_NOTHING if self.allow_blank else _LINE
+        self.validators.append(RegexValidator(pattern, "Write one line of plain text."))
 
 
 class ParagraphsField(_Trimmed):

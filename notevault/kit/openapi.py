@@ -38,8 +38,10 @@ EVERYWHERE = (400, 404, 411, 413, 429, 500, 503)
 RETRY_AFTER = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
 
 
-def request_example(name: str, value: dict[str, Any]) -> OpenApiExample:
-    return OpenApiExample(name, value=value, request_only=True)
+def request_example(
+    name: str, value: dict[str, Any], media_type: str = "application/json"
+) -> OpenApiExample:
+    return OpenApiExample(name, value=value, request_only=True, media_type=media_type)
 
 
 def response_example(name: str, value: Any, *statuses: int) -> OpenApiExample:

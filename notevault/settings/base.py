@@ -112,14 +112,16 @@ TEMPLATES = [
     }
 ]
 
-# Database. Threads of one web process; its pool never needs more connections.
+# Database. A process needs a connection for each of its threads, and never more.
 WEB_WORKERS = env.int("WEB_WORKERS", default=2)
 WEB_THREADS = env.int("WEB_THREADS", default=8)
+WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
+POOL_SIZE = max(WEB_THREADS, WORKER_CONCURRENCY)
 DATABASE_URL = env.str("DATABASE_URL", default="")
 DATABASES = {
-    "default": database.from_url(DATABASE_URL, pool_size=WEB_THREADS)
+    "default": database.from_url(DATABASE_URL, pool_size=POOL_SIZE)
     if DATABASE_URL
-    else database.embedded_server(DATA_DIR, debug=DEBUG, pool_size=WEB_THREADS)
+    else database.embedded_server(DATA_DIR, debug=DEBUG, pool_size=POOL_SIZE)
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -227,8 +229,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
-    # Our PATCH bodies state themselves what may be left out.
+    # Bodies and answers have serializers of their own, and PATCH bodies say themselves what
+    # may be left out.
     "COMPONENT_SPLIT_PATCH": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "POSTPROCESSING_HOOKS": [
@@ -270,7 +272,6 @@ SECURITY_WEBHOOK_URL = env.str("SECURITY_WEBHOOK_URL", default="")
 # Jobs
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 PROCRASTINATE_ON_APP_READY = "ops.jobs.use_queue"
-WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
 
 # Admin
 UNFOLD = {"SITE_TITLE": "NoteVault", "SITE_HEADER": "NoteVault"}
