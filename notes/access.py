@@ -1,4 +1,4 @@
-"""Who may read what: grant, revoke, and the link to the file."""
+"""Who may read what: granting it, and the link to the file."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from notes.models import MAX_DOWNLOADS, Note, NoteAccess
 from notes.selectors import NoteNotFound
 from notes.storage import note_storage
 from notevault.kit.errors import DomainError
+from ops.transactions import use_case
 
 LINK_LIFETIME = timedelta(minutes=10)
 
@@ -66,3 +67,9 @@ def download_link(*, note_id: UUID, buyer_id: UUID, now: datetime) -> DownloadLi
     if counted != 1:
         raise DownloadLimitReached
     return DownloadLink(url, expires_at, max(0, MAX_DOWNLOADS - access.downloads - 1))
+
+
+@use_case
+def reset_downloads(*, access_id: UUID) -> None:
+    """Let the buyer download as often as after the purchase; repeating it changes nothing."""
+    NoteAccess.objects.filter(pk=access_id).update(downloads=0)

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from notes import services
+from notes import access, services
 from notes.access import LINK_LIFETIME
 from notes.models import Category, Note, NoteAccess, NoteMove
 from notes.storage import note_storage
@@ -64,6 +64,12 @@ class NoteAdmin(ReadOnlyAdmin):
         "published_at",
     )
     readonly_fields = fields
+
+    def get_fields(self, request: HttpRequest, obj: Note | None = None) -> Any:
+        """Only who moderates may open a paid PDF."""
+        fields = super().get_fields(request, obj)
+        hidden = () if self.has_moderate_permission(request) else ("read_pdf",)
+        return [name for name in fields if name not in hidden]
 
     @admin.display(description="Price", ordering="price_paise")
     def price(self, note: Note) -> str:
@@ -137,3 +143,13 @@ class NoteAccessAdmin(ReadOnlyAdmin):
     list_select_related = ("buyer", "note")
     search_fields = ("buyer__email", "note__title", "reference")
     ordering = ("-granted_at",)
+    actions = ("reset_downloads",)
+
+    def has_support_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("notes.reset_downloads")
+
+    @admin.action(description="Reset downloads", permissions=["support"])
+    def reset_downloads(self, request: HttpRequest, accesses: QuerySet[NoteAccess]) -> None:
+        for access_id in accesses.values_list("pk", flat=True):
+            access.reset_downloads(access_id=access_id)
+        self.message_user(request, f"Downloads reset: {len(accesses)}.", messages.SUCCESS)

@@ -169,6 +169,7 @@ class NoteAccess(models.Model):
 
     class Meta:
         verbose_name_plural = "note accesses"
+        permissions = [("reset_downloads", "Can reset a buyer's downloads")]
         constraints = [
             models.UniqueConstraint(
                 fields=["buyer", "note"],

@@ -26,7 +26,7 @@ VIEW_NOTES = (
     "notes.view_noteaccess",
 )
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Support": (*VIEW_SALES, *VIEW_NOTES, "accounts.view_user"),
+    "Support": (*VIEW_SALES, *VIEW_NOTES, "notes.reset_downloads", "accounts.view_user"),
     "Finance": (*VIEW_SALES, "alerts.view_alert"),
     "Moderator": (
         *VIEW_NOTES,

@@ -320,7 +320,37 @@ class TestRejecting:
         assert everything() == before
 
 
+class TestResettingDownloads:
+    @pytest.fixture
+    def used_up(self, note: Note, buyer: User, now: datetime) -> NoteAccess:
+        return NoteAccess.objects.create(
+            note=note, buyer=buyer, reference=uuid4(), granted_at=now, downloads=20
+        )
+
+    def reset(self, group: str, access: NoteAccess) -> int:
+        browser_of(staff(group)).post(
+            "/admin/notes/noteaccess/",
+            {"action": "reset_downloads", "_selected_action": [str(access.pk)]},
+        )
+        access.refresh_from_db()
+        return access.downloads
+
+    def test_is_for_support(self, used_up: NoteAccess) -> None:
+        assert self.reset("Support", used_up) == 0
+
+    @pytest.mark.parametrize("group", ["Moderator", "Auditor"])
+    def test_is_not_for_others(self, group: str, used_up: NoteAccess) -> None:
+        assert self.reset(group, used_up) == 20
+
+
 class TestColleagues:
+    @pytest.mark.parametrize("group", ["Support", "Auditor"])
+    def test_who_may_only_look_are_not_given_the_pdf(self, group: str, submitted: Note) -> None:
+        page = browser_of(staff(group)).get(f"{NOTES}{submitted.pk}/change/").content.decode()
+
+        assert submitted.title in page
+        assert "/files/" not in page
+
     @pytest.mark.parametrize("group", ["Support", "Auditor"])
     @pytest.mark.parametrize("action", ["publish", "reject"])
     def test_who_may_only_look_cannot_moderate(

@@ -48,7 +48,7 @@ class WholeField(serializers.IntegerField):
 # matched in linear time, also by a megabyte: every step has one way to go on.
 _ANYTHING = r"^[^\x00]*$"
 _LINE = r"^\s*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
-_LINE_OR_NOTHING = r"^\s*([^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*)?$"
+_LINE_OR_SPACES = r"^(\s+|\s*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*)$"
 _PARAGRAPHS = r"^\s*[^\s\x00-\x1f\x7f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 _EMAIL = (
     r"^[A-Za-z0-9_%+'-]+(\.[A-Za-z0-9_%+'-]+)*"
@@ -80,7 +80,7 @@ class LineField(_Trimmed):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        pattern = _LINE_OR_NOTHING if self.allow_blank else _LINE
+        pattern = _LINE_OR_SPACES if self.allow_blank else _LINE
         self.validators.append(RegexValidator(pattern, "Write one line of plain text."))
 
 

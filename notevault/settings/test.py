@@ -8,7 +8,7 @@ os.environ["LOG_LEVEL"] = "warning"
 os.environ["DJANGO_READ_DOT_ENV"] = "false"
 
 from notevault.settings.base import *  # noqa: F403
-from notevault.settings.base import INSTALLED_APPS, STORAGES, THROTTLE_RATES
+from notevault.settings.base import DATA_DIR, INSTALLED_APPS, STORAGES, THROTTLE_RATES
 
 ALLOWED_HOSTS = ["*"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -20,3 +20,5 @@ WHITENOISE_AUTOREFRESH = True
 # `make migrations` needs its command.
 INSTALLED_APPS = [*INSTALLED_APPS, "django_migration_linter"]
 MIGRATION_LINTER_OPTIONS = {"sql_analyser": "postgresql", "exclude_apps": ["procrastinate"]}
+# Never the files of the development database.
+MEDIA_ROOT = DATA_DIR / "test-files"

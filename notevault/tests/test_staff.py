@@ -75,7 +75,12 @@ class TestGroups:
         given = set().union(*staff.GROUPS.values())
         verbs = {label for label in given if ".view_" not in label}
 
-        assert verbs == {"notes.moderate_note", "notes.add_category", "notes.change_category"}
+        assert verbs == {
+            "notes.moderate_note",
+            "notes.add_category",
+            "notes.change_category",
+            "notes.reset_downloads",
+        }
 
     def test_may_see_the_history_of_what_they_see(self):
         for labels in staff.GROUPS.values():
