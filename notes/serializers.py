@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.validators import RegexValidator
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -62,10 +63,16 @@ class NoteEditRequest(NoteFields):
         return fields
 
 
+@extend_schema_field(OpenApiTypes.BINARY)
+class UploadField(serializers.FileField):
+    """A file; an empty one is let through, for the PDF check to name."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_empty_file=True, max_length=255, **kwargs)
+
+
 class FileUploadRequest(serializers.Serializer[Any]):
-    file = serializers.FileField(
-        allow_empty_file=True, max_length=255, help_text="A PDF of at most 20 MiB and 500 pages."
-    )
+    file = UploadField(help_text="A PDF of at most 20 MiB and 500 pages.")
 
 
 class NoteListRequest(PageRequest):

@@ -6,6 +6,7 @@ Query parameters are text by nature and keep DRF's fields.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.core.validators import EmailValidator, RegexValidator
@@ -45,10 +46,10 @@ class WholeField(serializers.IntegerField):
 
 
 # A schema can state these, so that a client knows what is refused before it asks. Each is
-# matched in linear time, also by a megabyte: every step has one way to go on.
-_ANYTHING = r"^[^\x00]*$"
-_LINE = r"^\s*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
-_LINE_OR_SPACES = r"^(\s+|\s*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*)$"
+# matched in linear time, but for the spaces behind a line: its length is looked at first.
+_ANYTHING = r"^[^\x00]+$"
+_LINE = r"^\s*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*\s*$"
+_LINE_OR_SPACES = r"^(\s+|\s*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*\s*)$"
 _PARAGRAPHS = r"^\s*[^\s\x00-\x1f\x7f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 _EMAIL = (
     r"^[A-Za-z0-9_%+'-]+(\.[A-Za-z0-9_%+'-]+)*"
@@ -67,29 +68,37 @@ class OpaqueField(TextField):
 
 
 class _Trimmed(TextField):
-    """Spaces around it are dropped, but count towards its length, as the schema says."""
+    """Spaces around it are dropped, but what was sent must fit the schema as it is."""
+
+    def __init__(self, *, pattern: str, message: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pattern = re.compile(pattern)
+        self.error_messages["pattern"] = message
+        self.validators.append(RegexValidator(pattern, message))
 
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, str) and self.max_length and len(data) > self.max_length:
+        text = super().to_internal_value(data)
+        if self.max_length and len(data) > self.max_length:
             self.fail("max_length", max_length=self.max_length)
-        return super().to_internal_value(data)
+        if text and not self.pattern.search(data):
+            self.fail("pattern")
+        return text
 
 
 class LineField(_Trimmed):
     """One line with something to see in it, unless it may be blank."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        pattern = _LINE_OR_SPACES if self.allow_blank else _LINE
-        self.validators.append(RegexValidator(pattern, "Write one line of plain text."))
+    def __init__(self, *, allow_blank: bool = False, **kwargs: Any) -> None:
+        pattern = _LINE_OR_SPACES if allow_blank else _LINE
+        message = "Write one line of plain text."
+        super().__init__(pattern=pattern, message=message, allow_blank=allow_blank, **kwargs)
 
 
 class ParagraphsField(_Trimmed):
     """Text of several lines with something to see in it."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.validators.append(RegexValidator(_PARAGRAPHS, "Write plain text."))
+        super().__init__(pattern=_PARAGRAPHS, message="Write plain text.", **kwargs)
 
 
 class AddressField(EmailField):
