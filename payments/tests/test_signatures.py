@@ -44,7 +44,7 @@ class TestPublishedVectors:
     def test_with_any_bit_of_the_message_flipped_do_not(self, vector):
         message = message_of(vector)
 
-        for bit in range(0, len(message) * 8, max(1, len(message) // 40)):
+        for bit in range(len(message) * 8):
             forged = flipped(message, bit)
             assert not self.is_authentic(
                 vector, forged, vector["expected_signature"], vector["secret"]
