@@ -79,6 +79,7 @@ class Note(Stateful):
     created_at = models.DateTimeField()
     published_at = models.DateTimeField(null=True)
 
+    # The stubs type a manager, and callers use the queryset's methods on it.
     objects: ClassVar[NoteQuerySet] = NoteQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:

@@ -22,7 +22,6 @@ from ops import jobs
 from ops.transactions import use_case
 
 PRICE_ONLY = {"price_paise"}
-HASH_CHUNK = 1024 * 1024
 
 
 class NoteNotEditable(DomainError):

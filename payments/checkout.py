@@ -20,6 +20,7 @@ from django.db.models.functions import Now
 
 from notes.models import Note
 from notes.selectors import NoteNotFound, owned_notes
+from notes.states import NoteState
 from notevault.kit.errors import DomainError
 from ops import jobs
 from ops.transactions import use_case
@@ -165,7 +166,7 @@ def _buyable(buyer_id: UUID, cart: list[UUID]) -> list[Note]:
             raise NoteNotFound(note_id=str(note_id))
         if note_id in owned:
             raise NoteAlreadyOwned(note_id=str(note_id))
-        if note.state != "published":
+        if note.state != NoteState.PUBLISHED:
             raise NoteNotForSale(note_id=str(note_id))
         if note.seller_id == buyer_id:
             raise OwnNote(note_id=str(note_id))

@@ -78,7 +78,7 @@ def _row_of(order: Order, payment: GatewayPayment, now: datetime) -> Payment:
 def _take_over_details(row: Payment, payment: GatewayPayment) -> None:
     details: dict[str, Any] = {
         "amount_paise": payment.amount_paise,
-        "currency": payment.currency[:3],
+        "currency": payment.currency,
         "method": payment.method[:32],
         "fee_paise": payment.fee_paise,
         "tax_paise": payment.tax_paise,

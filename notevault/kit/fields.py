@@ -14,6 +14,8 @@ from rest_framework import serializers
 
 
 class _OnlyText:
+    """A mixin: `fail` and `super()` are those of the field it stands before."""
+
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str):
             self.fail("invalid")  # type: ignore[attr-defined]

@@ -27,7 +27,7 @@ def order_from(entity: Mapping[str, Any]) -> GatewayOrder:
         receipt=_text(entity, "receipt"),
         amount_paise=_paise(entity, "amount"),
         amount_paid_paise=_paise(entity, "amount_paid"),
-        currency=_text(entity, "currency"),
+        currency=_currency(entity),
         status=_text(entity, "status"),
     )
 
@@ -37,7 +37,7 @@ def payment_from(entity: Mapping[str, Any]) -> GatewayPayment:
         id=_id(entity, "pay"),
         order_id=_id(entity, "order", key="order_id") if entity.get("order_id") else "",
         amount_paise=_paise(entity, "amount"),
-        currency=_text(entity, "currency"),
+        currency=_currency(entity),
         status=_text(entity, "status"),
         is_captured=entity.get("captured") is True,
         method=_text(entity, "method"),
@@ -55,7 +55,7 @@ def refund_from(entity: Mapping[str, Any]) -> GatewayRefund:
         id=_id(entity, "rfnd"),
         payment_id=_id(entity, "pay", key="payment_id"),
         amount_paise=_paise(entity, "amount"),
-        currency=_text(entity, "currency"),
+        currency=_currency(entity),
         status=_text(entity, "status"),
         receipt=_text(entity, "receipt"),
     )
@@ -82,6 +82,13 @@ def _paise(entity: Mapping[str, Any], key: str) -> int:
     value = entity.get(key)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**53:
         raise MalformedEntity(f"{key} is not an amount in paise")
+    return value
+
+
+def _currency(entity: Mapping[str, Any]) -> str:
+    value = _text(entity, "currency")
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        raise MalformedEntity("currency is not an ISO 4217 code")
     return value
 
 

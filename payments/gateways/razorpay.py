@@ -52,6 +52,7 @@ T = TypeVar("T")
 class _Session(requests.Session):
     """Raises one of the four gateway errors for whatever is not a JSON answer of success."""
 
+    # The stubs spell out every option; here they pass through.
     def request(self, method: str, url: str, **options: Any) -> requests.Response:  # type: ignore[override]
         options["timeout"] = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
         options["allow_redirects"] = False

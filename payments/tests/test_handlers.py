@@ -101,6 +101,8 @@ class TestPaymentEvents:
             {"amount": "9900"},
             {"amount": -1},
             {"amount": True},
+            {"currency": "INRX"},
+            {"currency": None},
             {"amount": 10**30},
             {"created_at": None},
         ],
