@@ -6,7 +6,7 @@ from uuid import UUID
 
 from notevault.kit import clock
 from ops.jobs import Retries, RetryLater, job, periodic
-from payments import checkout, refunds, verification
+from payments import checkout, idempotency, refunds, verification
 from payments.gateways.base import GatewayOutcomeUnknown, GatewayUnavailable
 from payments.webhooks import handlers
 
@@ -48,4 +48,10 @@ def close_overtaken_order(*, order_id: str) -> None:
 @periodic("* * * * *", queue="payments")
 def expire_orders() -> None:
     while checkout.expire_orders(now=clock.now()):
+        pass
+
+
+@periodic("13 * * * *", queue="payments")
+def remove_idempotency_keys() -> None:
+    while idempotency.remove_expired():
         pass

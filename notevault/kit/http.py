@@ -64,12 +64,16 @@ def problem(
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
     """DRF's hook. None hands a bug on to Django, which logs it and calls `server_error`."""
     if isinstance(error, DomainError):
-        return problem(error.code, error.detail, retry_after=error.retry_after, params=error.params)
+        return refusal(error)
     if isinstance(error, (OperationalError, InterfaceError)):
         return database_unavailable(error)
     if isinstance(error, drf.APIException):
         return _from_drf(error)
     return _from_django(error)
+
+
+def refusal(error: DomainError) -> HttpResponse:
+    return problem(error.code, error.detail, retry_after=error.retry_after, params=error.params)
 
 
 def database_unavailable(error: Exception) -> HttpResponse:
