@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -21,11 +23,11 @@ from django.db.models.functions import Now
 from notes.models import Note
 from notes.selectors import NoteNotFound, owned_notes
 from notes.states import NoteState
-from notevault.kit import deadline
+from notevault.kit import crash, deadline
 from notevault.kit.bulkhead import Full
 from notevault.kit.errors import DomainError
 from ops import jobs
-from ops.transactions import use_case
+from ops.transactions import lend_connection, use_case
 from payments import fulfilment, locks, pricing, waiting
 from payments.gateways import get_gateway
 from payments.gateways.base import GatewayError, GatewayOrder
@@ -88,6 +90,7 @@ def start_checkout(*, buyer_id: UUID, note_ids: Sequence[UUID], now: datetime) -
     is_new = order is None
     if order is None:
         order, is_new = _place(buyer_id, cart, now)
+        crash.point("checkout.intent_committed")
     if order.state == OrderState.CREATED:
         _open_for_payment(order, now)
     return Started(order.pk, is_new)
@@ -207,6 +210,7 @@ def _open_for_payment(order: Order, now: datetime) -> None:
                 _wait_for_others(give_up_at)
             case claim:
                 reply = _create_at_gateway(order, was_tried=claim is Claim.MINE_AGAIN)
+                crash.point("checkout.gateway_order_created")
                 open_for_payment(order_id=order.pk, gateway_order_id=reply.id, now=now)
                 return
 
@@ -215,6 +219,7 @@ def _wait_for_others(give_up_at: float) -> None:
     """A moment; CheckoutInProgress when the time, or the room to wait in, is used up."""
     try:
         with waiting.share.place():
+            lend_connection()
             time.sleep(LOOK_AGAIN_S)
     except Full:
         raise CheckoutInProgress(retry_after=1) from None
@@ -264,16 +269,22 @@ def open_for_payment(*, order_id: UUID, gateway_order_id: str, now: datetime) ->
     order = locks.lock_order(order_id)
     if order.gateway_order_id:
         return
+    ask_at = now + timedelta(seconds=settings.SWEEP_AFTER_S)
+    found: dict[str, Any] = {"gateway_order_id": gateway_order_id, "ask_at": ask_at}
     if order.state == OrderState.CREATED:
-        order.move(
-            OrderState.AWAITING_PAYMENT,
-            why="the gateway's order exists",
-            now=now,
-            gateway_order_id=gateway_order_id,
-        )
+        order.move(OrderState.AWAITING_PAYMENT, why="the gateway's order exists", now=now, **found)
     else:
         # Expired or cancelled meanwhile; a payment that still comes must find its order.
-        Order.objects.filter(pk=order_id).update(gateway_order_id=gateway_order_id)
+        Order.objects.filter(pk=order_id).update(**found)
+
+
+def resume_checkout(*, order_id: UUID, now: datetime) -> bool:
+    """Finish the beats of an order whose caller died or was sent away; True when it can be
+    paid now. One gateway order at most: the one that exists is found by its receipt."""
+    order = Order.objects.get(pk=order_id)
+    if order.state == OrderState.CREATED and now < order.expires_at:
+        _open_for_payment(order, now)
+    return Order.objects.filter(pk=order_id, state=OrderState.AWAITING_PAYMENT).exists()
 
 
 # The end of an order that nobody paid
@@ -306,12 +317,13 @@ def close_overtaken_order(*, order_id: UUID, now: datetime) -> None:
 
 
 @use_case
-def expire_orders(*, now: datetime, limit: int = 200) -> int:
-    """Close orders whose time to pay is over; returns how many (at most `limit`)."""
-    overdue = locks.lock_overdue_orders(now=now, limit=limit)
-    for order in overdue:
-        _close(order, OrderState.EXPIRED, why="not paid in time", now=now)
-    return len(overdue)
+def expire_order(*, order_id: UUID, now: datetime) -> bool:
+    """Close an order whose time to pay is over; False when it is not open or not over."""
+    order = locks.lock_order(order_id)
+    if order.state not in OPEN_ORDER or now < order.expires_at:
+        return False
+    _close(order, OrderState.EXPIRED, why="not paid in time", now=now)
+    return True
 
 
 def _expire_overdue_of(buyer_id: UUID, cart: list[UUID], now: datetime) -> None:

@@ -25,6 +25,8 @@ from payments.states import (
     RefundState,
 )
 
+RECEIPT_PREFIX = "nv_"
+
 
 class OrderMove(Move):
     row = models.ForeignKey("Order", on_delete=models.CASCADE, related_name="moves")
@@ -61,6 +63,9 @@ class Order(Stateful):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     paid_at = models.DateTimeField(null=True)
+    ask_at = models.DateTimeField(
+        null=True, help_text="When the gateway is next asked for payments we did not hear of."
+    )
 
     class Meta:
         constraints = [
@@ -84,6 +89,9 @@ class Order(Stateful):
                 name="orders_to_expire",
                 condition=Q(state__in=[OrderState.CREATED, OrderState.AWAITING_PAYMENT]),
             ),
+            models.Index(
+                fields=["ask_at"], name="orders_to_ask_for", condition=Q(ask_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -92,7 +100,7 @@ class Order(Stateful):
     @property
     def receipt(self) -> str:
         """Our name for it at the gateway (at most 40 characters)."""
-        return f"nv_{self.pk.hex}"
+        return f"{RECEIPT_PREFIX}{self.pk.hex}"
 
 
 class OrderItem(models.Model):
@@ -176,6 +184,14 @@ class Payment(Stateful):
                 condition=Q(given_back_paise__lte=F("amount_paise")),
             ),
         ]
+        indexes = [
+            models.Index(
+                fields=["created_at"],
+                name="payments_uncaptured",
+                condition=Q(state=PaymentState.AUTHORIZED),
+            ),
+        ]
+        permissions = [("resolve_quarantine", "Can accept or give back a quarantined payment")]
 
     def __str__(self) -> str:
         return self.gateway_payment_id
@@ -200,6 +216,13 @@ class Refund(Stateful):
     class Meta:
         constraints = [
             models.CheckConstraint(name="refund_is_positive", condition=Q(amount_paise__gt=0))
+        ]
+        indexes = [
+            models.Index(
+                fields=["created_at"],
+                name="refunds_under_way",
+                condition=Q(state__in=[RefundState.REQUESTED, RefundState.PENDING]),
+            ),
         ]
 
     def __str__(self) -> str:
