@@ -112,7 +112,8 @@ class TestDetailed:
 
 @pytest.mark.django_db
 class TestMetrics:
-    def test_show_breakers_and_dead_letters(self, client):
+    def test_show_breakers_and_dead_letters(self, client, settings):
+        settings.DEBUG = True
         breakers.force(name="razorpay", to=Forced.OPEN, why="maintenance", actor_id=None)
 
         text = client.get("/metrics").content.decode()
