@@ -57,6 +57,16 @@ def check_order(*, order_id: str) -> None:
         raise RetryLater("the payment is neither captured nor failed yet")
 
 
+@job(queue="payments", retries=A_DAY)
+def capture_held(*, order_id: str) -> None:
+    try:
+        decided = polling.capture_held(order_id=UUID(order_id), now=clock.now())
+    except GATEWAY_AWAY as error:
+        raise RetryLater(error.detail) from error
+    if not decided:
+        raise RetryLater("the money is still only held")
+
+
 @job(queue="payments")
 def close_overtaken_order(*, order_id: str) -> None:
     checkout.close_overtaken_order(order_id=UUID(order_id), now=clock.now())
