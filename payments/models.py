@@ -30,6 +30,9 @@ from payments.states import (
     RunState,
 )
 
+# By it our orders are told from those of other products of the same gateway account.
+RECEIPT_PREFIX = "nv_"
+
 
 class OrderMove(Move):
     row = models.ForeignKey("Order", on_delete=models.CASCADE, related_name="moves")
@@ -114,7 +117,7 @@ class Order(Stateful):
     @property
     def receipt(self) -> str:
         """Our name for it at the gateway (at most 40 characters)."""
-        return f"nv_{self.pk.hex}"
+        return f"{RECEIPT_PREFIX}{self.pk.hex}"
 
 
 class OrderItem(models.Model):
@@ -340,9 +343,7 @@ class ReconciliationBreak(Stateful):
         ]
         indexes = [
             models.Index(fields=["-last_seen_at"], name="breaks_newest"),
-            models.Index(
-                fields=["day"], name="breaks_open", condition=Q(state=BreakState.OPEN)
-            ),
+            models.Index(fields=["day"], name="breaks_open", condition=Q(state=BreakState.OPEN)),
         ]
         permissions = [("close_break", "Can close a break of the reconciliation")]
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from notevault.kit import money
 from payments.gateways.base import GatewayPayment, GatewayRefund, SettledEntry
 from payments.models import Payment, Refund
 from payments.states import BreakKind, BreakSubject, PaymentState, RefundState
 
-# We say of these that the gateway has taken the money.
+# We say of these that the gateway has the money, or had it.
 TAKEN = (PaymentState.CAPTURED, PaymentState.QUARANTINED, PaymentState.REFUNDED)
-OWED = (RefundState.REQUESTED, RefundState.PENDING)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """One difference. A side is None where the thing does not exist.
 
@@ -33,147 +33,185 @@ class Finding:
     is_behind: bool = False
 
     @property
+    def matter(self) -> tuple[str, str, str]:
+        return self.kind, self.subject, self.gateway_id
+
+    @property
     def difference_paise(self) -> int:
         return (self.theirs_paise or 0) - (self.ours_paise or 0)
 
 
-def is_money(payment: GatewayPayment) -> bool:
+def has_moved(payment: GatewayPayment) -> bool:
     """True once money has moved, also when the gateway gave it back without a capture."""
     return payment.is_captured or payment.status == "refunded"
 
 
-def compare_payment(ours: Payment | None, theirs: GatewayPayment) -> list[Finding]:
-    """At most one difference of being there, of state or of amount; and one of the fee."""
-
-    def found(kind: BreakKind, mine: int | None, other: int, details: str, **more: bool) -> Finding:
-        return Finding(
-            kind, BreakSubject.PAYMENT, theirs.id, mine, other, details, theirs.currency, **more
+def compare_payment(ours: Payment | None, theirs: GatewayPayment) -> Finding | None:
+    """A payment of the gateway's list with ours of the same id."""
+    found = partial(
+        Finding, subject=BreakSubject.PAYMENT, gateway_id=theirs.id, currency=theirs.currency
+    )
+    states = f"{theirs.status} at the gateway, {ours.state if ours else 'unknown'} here"
+    if ours is None or ours.state not in TAKEN:
+        behind = found(
+            kind=BreakKind.STATUS if ours else BreakKind.MISSING_HERE,
+            ours_paise=0 if ours else None,
+            theirs_paise=theirs.amount_paise,
+            details=states,
+            is_behind=True,
         )
-
-    took = theirs.amount_paise if is_money(theirs) else 0
-    if ours is None:
-        details = f"{theirs.status} at the gateway, unknown here"
-        return [found(BreakKind.MISSING_HERE, None, took, details, is_behind=True)] if took else []
-    states = f"{theirs.status} at the gateway, {ours.state} here"
-    if ours.state not in TAKEN:
-        return [found(BreakKind.STATUS, 0, took, states, is_behind=True)] if took else []
-    if not took or (ours.captured_at and not theirs.is_captured):
-        return [found(BreakKind.STATUS, ours.amount_paise, 0, states)]
-    if (ours.amount_paise, ours.currency) != (theirs.amount_paise, theirs.currency):
-        amounts = f"{_price(theirs)} at the gateway, {_price(ours)} here"
-        return [found(BreakKind.AMOUNT, ours.amount_paise, theirs.amount_paise, amounts)]
-    if ours.fee_paise is not None and theirs.fee_paise not in (None, ours.fee_paise):
-        return [found(BreakKind.FEE, ours.fee_paise, theirs.fee_paise or 0, "the fee was changed")]
-    return []
-
-
-def compare_refund(ours: Refund | None, theirs: GatewayRefund) -> list[Finding]:
-    """At most one difference: of being there, of amount, or of state."""
-
-    def found(kind: BreakKind, mine: int | None, other: int, details: str, **more: bool) -> Finding:
-        return Finding(
-            kind, BreakSubject.REFUND, theirs.id, mine, other, details, theirs.currency, **more
+        return behind if has_moved(theirs) else None
+    mine = ours.amount_paise
+    if not has_moved(theirs) or (ours.captured_at and not theirs.is_captured):
+        return found(kind=BreakKind.STATUS, ours_paise=mine, theirs_paise=0, details=states)
+    if (mine, ours.currency) != (theirs.amount_paise, theirs.currency):
+        details = f"{mine} paise {ours.currency} here"
+        return found(
+            kind=BreakKind.AMOUNT,
+            ours_paise=mine,
+            theirs_paise=theirs.amount_paise,
+            details=details,
         )
+    if _differ(ours.fee_paise, theirs.fee_paise):
+        return found(
+            kind=BreakKind.FEE,
+            ours_paise=ours.fee_paise,
+            theirs_paise=theirs.fee_paise,
+            details="the gateway's fee has changed",
+        )
+    return None
 
+
+def compare_refund(ours: Refund | None, theirs: GatewayRefund) -> Finding | None:
+    """A refund of the gateway's list with ours of the same id or key."""
+    found = partial(
+        Finding, subject=BreakSubject.REFUND, gateway_id=theirs.id, currency=theirs.currency
+    )
+    states = f"{theirs.status} at the gateway, {ours.state if ours else 'unknown'} here"
     returned = 0 if theirs.status == "failed" else theirs.amount_paise
     if ours is None:
-        details = f"{theirs.status} at the gateway, unknown here"
-        kind = BreakKind.MISSING_HERE
-        return [found(kind, None, returned, details, is_behind=True)] if returned else []
-    if ours.amount_paise != theirs.amount_paise:
-        details = f"{_price(theirs)} at the gateway, {_price(ours)} here"
-        return [found(BreakKind.AMOUNT, ours.amount_paise, theirs.amount_paise, details)]
-    if ours.state == theirs.status:
-        return []
-    claimed = ours.amount_paise if ours.state == RefundState.PROCESSED else 0
-    details = f"{theirs.status} at the gateway, {ours.state} here"
-    is_behind = ours.state != RefundState.PROCESSED
-    return [found(BreakKind.STATUS, claimed, returned, details, is_behind=is_behind)]
-
-
-def compare_settled(ours: Payment | Refund, entry: SettledEntry) -> list[Finding]:
-    """What reached the bank account against what should have: amount less fee.
-
-    The fee is compared by itself, so that its paise are counted once.
-    """
-
-    def found(kind: BreakKind, mine: int, other: int, details: str) -> Finding:
-        return Finding(
-            kind,
-            BreakSubject.SETTLEMENT,
-            entry.entity_id,
-            mine,
-            other,
-            details,
-            entry.currency,
-            entry.settlement_id,
-            entry.utr,
+        missing = found(
+            kind=BreakKind.MISSING_HERE,
+            ours_paise=None,
+            theirs_paise=returned,
+            details=states,
+            is_behind=True,
         )
-
-    if ours.settlement_id not in ("", entry.settlement_id):
-        details = f"settled by {ours.settlement_id} already"
-        return [found(BreakKind.DUPLICATE, 0, _moved(entry), details)]
-    findings = []
-    due = _due(ours, entry)
-    if _moved(entry) != due:
-        details = f"{_moved(entry)} paise were settled, not {due}"
-        findings.append(found(BreakKind.AMOUNT, due, _moved(entry), details))
-    known_fee = ours.fee_paise if isinstance(ours, Payment) else None
-    if known_fee not in (None, entry.fee_paise):
-        details = f"a fee of {entry.fee_paise} paise was kept, not {known_fee}"
-        findings.append(found(BreakKind.FEE, known_fee or 0, entry.fee_paise, details))
-    return findings
-
-
-def unsettled(payment: Payment) -> Finding:
-    """A captured payment that no settlement report has named in time."""
-    return Finding(
-        BreakKind.MISSING_THERE,
-        BreakSubject.SETTLEMENT,
-        payment.gateway_payment_id,
-        payment.amount_paise - (payment.fee_paise or 0),
-        None,
-        "captured, and never settled",
-        payment.currency,
+        return missing if returned else None
+    if ours.amount_paise != theirs.amount_paise:
+        return found(
+            kind=BreakKind.AMOUNT,
+            ours_paise=ours.amount_paise,
+            theirs_paise=theirs.amount_paise,
+            details=states,
+        )
+    if ours.state == theirs.status:
+        return None
+    is_done_here = ours.state == RefundState.PROCESSED
+    return found(
+        kind=BreakKind.STATUS,
+        ours_paise=ours.amount_paise if is_done_here else 0,
+        theirs_paise=returned,
+        details=states,
+        is_behind=not is_done_here,
     )
 
 
-def missing_there(row: Payment | Refund, gateway_id: str) -> Finding:
-    """Ours says that money moved; the gateway does not know of it."""
-    is_payment = isinstance(row, Payment)
+def compare_settled(ours: Payment | Refund, entry: SettledEntry) -> list[Finding]:
+    """What reached the bank account against what should have: the amount less the fee.
+
+    The fee is compared by itself, so that its paise are counted once.
+    """
+    found = partial(
+        Finding,
+        subject=BreakSubject.SETTLEMENT,
+        gateway_id=entry.entity_id,
+        currency=entry.currency,
+        settlement_id=entry.settlement_id,
+        utr=entry.utr,
+    )
+    moved = entry.credit_paise - entry.debit_paise
+    if ours.settlement_id not in ("", entry.settlement_id):
+        details = f"settled already by {ours.settlement_id}"
+        duplicate = BreakKind.DUPLICATE
+        return [found(kind=duplicate, ours_paise=0, theirs_paise=moved, details=details)]
+    findings = []
+    due = _signed_amount(ours) - entry.fee_paise
+    if moved != due:
+        details = f"{moved} paise reached the bank account, not {due}"
+        amount = BreakKind.AMOUNT
+        findings.append(found(kind=amount, ours_paise=due, theirs_paise=moved, details=details))
+    expected = ours.fee_paise if isinstance(ours, Payment) else None
+    if _differ(expected, entry.fee_paise):
+        details = f"a fee of {entry.fee_paise} paise was kept, not {expected}"
+        findings.append(
+            found(
+                kind=BreakKind.FEE,
+                ours_paise=expected,
+                theirs_paise=entry.fee_paise,
+                details=details,
+            )
+        )
+    return findings
+
+
+def missing_there(row: Payment | Refund, *, gateway_id: str) -> Finding:
+    """We say that money moved, or will; the gateway does not know of it."""
     return Finding(
-        BreakKind.MISSING_THERE,
-        BreakSubject.PAYMENT if is_payment else BreakSubject.REFUND,
-        gateway_id,
-        row.amount_paise,
-        None,
-        f"{row.state} here, unknown to the gateway",
+        kind=BreakKind.MISSING_THERE,
+        subject=BreakSubject.PAYMENT if isinstance(row, Payment) else BreakSubject.REFUND,
+        gateway_id=gateway_id,
+        ours_paise=row.amount_paise,
+        theirs_paise=None,
+        details=f"{row.state} here, unknown to the gateway",
+    )
+
+
+def never_settled(payment: Payment) -> Finding:
+    """A captured payment that no settlement report has named in time."""
+    return Finding(
+        kind=BreakKind.MISSING_THERE,
+        subject=BreakSubject.SETTLEMENT,
+        gateway_id=payment.gateway_payment_id,
+        ours_paise=payment.amount_paise - (payment.fee_paise or 0),
+        theirs_paise=None,
+        details="captured, and in no settlement report",
+        currency=payment.currency,
+    )
+
+
+def settled_unknown(entry: SettledEntry) -> Finding:
+    """The report names what neither we nor the gateway's own list know."""
+    return Finding(
+        kind=BreakKind.MISSING_HERE,
+        subject=BreakSubject.SETTLEMENT,
+        gateway_id=entry.entity_id,
+        ours_paise=None,
+        theirs_paise=entry.credit_paise - entry.debit_paise,
+        details="settled, and unknown to the gateway and here",
+        currency=entry.currency,
+        settlement_id=entry.settlement_id,
+        utr=entry.utr,
     )
 
 
 def kept_twice(payment: Payment) -> Finding:
     """A second captured payment of an order, of which a part was not given back."""
     return Finding(
-        BreakKind.DUPLICATE,
-        BreakSubject.PAYMENT,
-        payment.gateway_payment_id,
-        payment.given_back_paise,
-        payment.amount_paise,
-        f"a second payment of order {payment.order_id}, not given back",
-        payment.currency,
+        kind=BreakKind.DUPLICATE,
+        subject=BreakSubject.PAYMENT,
+        gateway_id=payment.gateway_payment_id,
+        ours_paise=payment.given_back_paise,
+        theirs_paise=payment.amount_paise,
+        details=f"a second payment of order {payment.order_id}, not given back",
+        currency=payment.currency,
     )
 
 
-def _moved(entry: SettledEntry) -> int:
-    """What the line brought us; what a refund took is below zero."""
-    return entry.credit_paise - entry.debit_paise
+def _differ(ours_paise: int | None, theirs_paise: int | None) -> bool:
+    """An amount that one side does not know yet is no difference."""
+    return None not in (ours_paise, theirs_paise) and ours_paise != theirs_paise
 
 
-def _due(ours: Payment | Refund, entry: SettledEntry) -> int:
-    sign = 1 if isinstance(ours, Payment) else -1
-    return sign * ours.amount_paise - entry.fee_paise
-
-
-def _price(row: Payment | Refund | GatewayPayment | GatewayRefund) -> str:
-    currency = getattr(row, "currency", money.CURRENCY)
-    return f"{row.amount_paise} paise {currency}"
+def _signed_amount(row: Payment | Refund) -> int:
+    return row.amount_paise if isinstance(row, Payment) else -row.amount_paise

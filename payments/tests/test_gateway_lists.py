@@ -228,9 +228,7 @@ class TestTheAdaptersPages:
             list(adapter_for(url).list_payments(start=start, end=start + AN_HOUR))
 
         first = int(start.timestamp())
-        assert asked == [
-            {"from": str(first), "to": str(first + 3599), "count": "100", "skip": "0"}
-        ]
+        assert asked == [{"from": str(first), "to": str(first + 3599), "count": "100", "skip": "0"}]
 
     def test_leave_out_what_is_not_settled_yet_but_no_second_settlement(self):
         lines = [
