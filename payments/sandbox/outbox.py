@@ -31,22 +31,31 @@ class Outbox:
             (event_id, event, body, signature, created_at),
         )
 
-    def insert_delivery(self, *, event_id: str, now: float) -> int:
+    def insert_delivery(self, *, event_id: str, now: float, due_at: float) -> int:
         return self._store.execute(
             "INSERT INTO deliveries (event_id, state, started_at, due_at) "
             "VALUES (?, 'pending', ?, ?)",
+            (event_id, now, due_at),
+        )
+
+    def insert_dropped_delivery(self, *, event_id: str, now: float) -> None:
+        """A delivery that is given up before its first attempt."""
+        self._store.execute(
+            "INSERT INTO deliveries (event_id, state, started_at, due_at, last_status) "
+            "VALUES (?, 'given_up', ?, ?, 'dropped')",
             (event_id, now, now),
         )
 
     def has_event(self, event_id: str) -> bool:
         return self._store.one("SELECT 1 FROM events WHERE id = ?", (event_id,)) is not None
 
-    def find_pending(self, delivery_id: int) -> Delivery | None:
+    def find_due(self, delivery_id: int, *, at: float) -> Delivery | None:
+        """The delivery, unless it is done or has been put off to later than `at`."""
         row = self._store.one(
             "SELECT d.id, d.event_id, e.event, e.body, e.signature, d.started_at, d.attempts "
             "FROM deliveries d JOIN events e ON e.id = d.event_id "
-            "WHERE d.id = ? AND d.state = 'pending'",
-            (delivery_id,),
+            "WHERE d.id = ? AND d.state = 'pending' AND d.due_at <= ?",
+            (delivery_id, at),
         )
         return Delivery(**row) if row else None
 
@@ -70,6 +79,15 @@ class Outbox:
         self._store.execute(
             "UPDATE deliveries SET due_at = ? WHERE id = ? AND state = 'pending'",
             (due_at, delivery_id),
+        )
+
+    def stretch_retries(self, *, now: float, ratio: float) -> None:
+        """Multiply the waits before the next tries and before giving up; a first try stays."""
+        self._store.execute(
+            "UPDATE deliveries SET started_at = :now + (started_at - :now) * :ratio, "
+            "due_at = CASE attempts WHEN 0 THEN due_at ELSE :now + (due_at - :now) * :ratio END "
+            "WHERE state = 'pending'",
+            {"now": now, "ratio": ratio},
         )
 
     def disabled_at(self) -> int | None:

@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from payments.sandbox import api, checkout, index
+from payments.sandbox import api, checkout, control, fault_help, index
 from payments.sandbox.app import Sandbox
-from payments.sandbox.errors import RazorpayError, unrelated_to_payment
+from payments.sandbox.errors import RazorpayError, server_failed, unrelated_to_payment
+from payments.sandbox.faulty_answers import answer_with_faults
 from payments.sandbox.messages import Request, Response, error_response
 from payments.sandbox.pages import error_page
 from payments.sandbox.payments import give_back_expired
@@ -22,16 +23,24 @@ logger = logging.getLogger("razorpay_sandbox")
 
 @dataclass(frozen=True)
 class Route:
-    """An open route asks for no keys; a page route refuses people in HTML."""
+    """An open route asks for no keys; a page route refuses people in HTML.
+
+    An operation is a route of Razorpay's own API, which faults can hit by its handler's name.
+    """
 
     method: str
     pattern: re.Pattern[str]
     handler: Handler
     is_open: bool = False
     is_page: bool = False
+    is_operation: bool = False
 
 
 def _api(method: str, path: str, handler: Handler) -> Route:
+    return Route(method, _compile(path), handler, is_operation=True)
+
+
+def _control(method: str, path: str, handler: Handler) -> Route:
     return Route(method, _compile(path), handler)
 
 
@@ -40,7 +49,7 @@ def _page(method: str, path: str, handler: Handler) -> Route:
 
 
 def _compile(path: str) -> re.Pattern[str]:
-    return re.compile(path.replace("{id}", "([^/]+)"))
+    return re.compile(re.sub(r"\{\w+\}", "([^/]+)", path))
 
 
 ROUTES = (
@@ -56,11 +65,27 @@ ROUTES = (
     _api("GET", "/v1/payments/{id}/refunds/{id}", api.fetch_payment_refund),
     _api("GET", "/v1/refunds", api.list_refunds),
     _api("GET", "/v1/refunds/{id}", api.fetch_refund),
+    _api("GET", "/v1/disputes", api.list_disputes),
+    _api("GET", "/v1/disputes/{id}", api.fetch_dispute),
     _api("GET", "/v1/settlements/recon/combined", api.combined_recon),
-    _api("GET", "/events", api.list_events),
-    _api("POST", "/events/{id}/replay", api.replay_event),
-    _api("POST", "/webhook/enable", api.enable_webhook),
+    _control("GET", "/events", api.list_events),
+    _control("POST", "/events/{id}/replay", api.replay_event),
+    _control("POST", "/webhook/enable", api.enable_webhook),
+    _control("POST", "/faults", control.arm_fault),
+    _control("GET", "/faults", control.list_faults),
+    _control("DELETE", "/faults", control.clear_faults),
+    _control("DELETE", "/faults/{id}", control.remove_fault),
+    _control("POST", "/payments/{id}/dashboard-refund", control.refund_in_dashboard),
+    _control("POST", "/payments/{id}/authorize", control.authorize_late),
+    _control("POST", "/payments/{id}/dispute", control.open_dispute),
+    _control("POST", "/orders/{id}/second-capture", control.capture_again),
+    _control("POST", "/disputes/{id}/{step}", control.move_dispute),
+    _control("POST", "/settlements/process", control.process_settlement),
+    _control("POST", "/settlements/{id}/adjust", control.adjust_settlement),
+    _control("GET", "/clock", control.show_clock),
+    _control("POST", "/clock", control.set_clock),
     _page("GET", "/", index.show_index),
+    _page("GET", "/help/faults", fault_help.show_fault_help),
     _page("GET", "/checkout", checkout.find_checkout),
     _page("GET", "/checkout/{id}", checkout.show_checkout),
     _page("POST", "/checkout/{id}/pay", checkout.pay),
@@ -69,28 +94,42 @@ ROUTES = (
 
 
 def dispatch(sandbox: Sandbox, request: Request) -> Response:
-    """Answer a request; whatever happens, there is an answer."""
+    """Answer a request, by way of the fault that it meets.
+
+    Whatever happens, there is an answer; only a fault may raise ConnectionCut instead.
+    """
+    route, _ = _find_route(request)
+
+    def work() -> Response:
+        return _answer(sandbox, request, route)
+
+    if route is None or not route.is_operation:
+        return work()
+    name = route.handler.__name__
+    return answer_with_faults(sandbox, request, operation=name, work=work)
+
+
+def perform(sandbox: Sandbox, request: Request) -> Response:
+    """Do what a request asks, for a caller who needs no keys; raises RazorpayError."""
     route, parameters = _find_route(request)
+    if route is None:
+        raise unrelated_to_payment("The requested URL was not found on the server.", status=404)
+    give_back_expired(sandbox)
+    return route.handler(sandbox, request, *parameters)
+
+
+def _answer(sandbox: Sandbox, request: Request, route: Route | None) -> Response:
     try:
-        if route is None:
-            raise unrelated_to_payment("The requested URL was not found on the server.", status=404)
-        if not route.is_open:
+        if route is not None and not route.is_open:
             _authenticate(sandbox, request)
-        give_back_expired(sandbox)
-        return route.handler(sandbox, request, *parameters)
+        return perform(sandbox, request)
     except RazorpayError as refusal:
         if route is not None and route.is_page and not request.wants_json:
             return error_page(refusal)
         return error_response(refusal)
     except Exception:
         logger.exception("%s %s failed in the sandbox itself", request.method, request.path)
-        return error_response(
-            unrelated_to_payment(
-                "The server encountered an error. The incident has been reported to admins.",
-                status=500,
-                code="SERVER_ERROR",
-            )
-        )
+        return error_response(server_failed())
 
 
 def _find_route(request: Request) -> tuple[Route | None, tuple[str, ...]]:
