@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import requests
@@ -20,7 +20,7 @@ from payments.gateways.razorpay import RazorpayGateway
 from payments.models import Order, ReconciliationBreak
 from payments.reconciliation.desk import Tally
 from payments.reconciliation.runs import reconcile_days
-from payments.reconciliation.windows import today
+from payments.reconciliation.windows import ONE_DAY, today
 from payments.sandbox.server import RunningSandbox, running_sandbox
 from payments.settlement import settle_payment
 from payments.tests.factories import make_order
@@ -72,12 +72,15 @@ class Shop:
         return made
 
     def refund_in_dashboard(self, payment_id: str, **body: Any) -> str:
-        return str(self.post(f"/v1/payments/{payment_id}/refund", **body)["id"])
+        return str(self.post(f"/payments/{payment_id}/dashboard-refund", **body)["id"])
 
-    def reconcile(self, *, later: timedelta = LATER, **options: Any) -> Tally:
-        """All that has happened in this test, an hour later or more."""
+    def reconcile(self, *, later: timedelta = LATER, days: int = 1, **options: Any) -> Tally:
+        """From yesterday on, with all that has happened in this test, so much later."""
         now = clock.now()
-        return reconcile_days(start=today(now), end=today(now + LATER), now=now + later, **options)
+        first = today(now) - ONE_DAY
+        return reconcile_days(
+            start=first, end=first + ONE_DAY * (days + 1), now=now + later, **options
+        )
 
     def change(self, table: str, entity_id: str, **columns: Any) -> None:
         """Change the sandbox's books behind everyone's back."""
@@ -91,7 +94,3 @@ def breaks() -> list[tuple[str, str, str, int]]:
     """Kind, subject, state and difference of every break on record."""
     rows = ReconciliationBreak.objects.order_by("kind", "subject", "gateway_id")
     return [(row.kind, row.subject, row.state, row.difference_paise) for row in rows]
-
-
-def at(moment: datetime) -> int:
-    return int(moment.timestamp())

@@ -8,7 +8,6 @@ import pytest
 
 from alerts.models import Alert
 from notes.models import NoteAccess
-from notes.tests.factories import make_note
 from notevault.kit import clock
 from payments import refunds
 from payments.models import Order, Payment, PaymentMove, ReconciliationBreak, Refund
@@ -241,16 +240,31 @@ class TestAPayment:
         assert breaks() == [("fee", "payment", "open", 34)]
         assert Payment.objects.get().fee_paise == 200
 
-    def test_captured_twice_for_one_order_and_not_given_back_is_a_duplicate(self, shop):
-        payment_id = shop.sell()
-        other = shop.sell()
-        first = Payment.objects.get(gateway_payment_id=payment_id)
-        Payment.objects.filter(gateway_payment_id=other).update(order=first.order, settles=False)
+    def test_that_is_a_second_one_of_its_order_is_given_back_and_no_duplicate(self, shop):
+        order = shop.order()
+        shop.pay(order)
+        second = shop.post(f"/orders/{order.gateway_order_id}/second-capture")
 
         shop.reconcile()
 
-        assert breaks() == [("duplicate", "payment", "open", 9900)]
-        assert ReconciliationBreak.objects.get().gateway_id == other
+        assert {row[:3] for row in breaks()} == {("missing_here", "payment", "healed")}
+        kept, returned = Payment.objects.order_by("given_back_paise")
+        assert (kept.settles, kept.given_back_paise) == (True, 0)
+        assert (returned.settles, returned.given_back_paise) == (False, 9900)
+        assert second["id"] in {kept.gateway_payment_id, returned.gateway_payment_id}
+
+    def test_that_is_a_second_one_and_was_not_given_back_is_a_duplicate(self, shop):
+        order = shop.order()
+        shop.pay(order)
+        shop.post(f"/orders/{order.gateway_order_id}/second-capture")
+        shop.reconcile()
+        refunds.fail_refund(refund_id=Refund.objects.get().pk, why="test", now=clock.now())
+
+        shop.reconcile(later=timedelta(hours=2))
+
+        assert ("duplicate", "payment", "open", 9900) in breaks()
+        duplicate = ReconciliationBreak.objects.get(kind="duplicate")
+        assert Payment.objects.get(gateway_payment_id=duplicate.gateway_id).settles is False
 
 
 class TestManyPayments:
