@@ -86,6 +86,9 @@ class Order(Stateful):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     paid_at = models.DateTimeField(null=True)
+    ask_at = models.DateTimeField(
+        null=True, help_text="When the gateway is next asked for payments we did not hear of."
+    )
 
     class Meta:
         constraints = [
@@ -108,6 +111,9 @@ class Order(Stateful):
                 fields=["expires_at"],
                 name="orders_to_expire",
                 condition=Q(state__in=[OrderState.CREATED, OrderState.AWAITING_PAYMENT]),
+            ),
+            models.Index(
+                fields=["ask_at"], name="orders_to_ask_for", condition=Q(ask_at__isnull=False)
             ),
         ]
 
@@ -204,11 +210,17 @@ class Payment(Settled, Stateful):
         indexes = [
             models.Index(fields=["created_at"], name="payments_by_time"),
             models.Index(
+                fields=["created_at"],
+                name="payments_uncaptured",
+                condition=Q(state=PaymentState.AUTHORIZED),
+            ),
+            models.Index(
                 fields=["captured_at"],
                 name="payments_unsettled",
                 condition=Q(captured_at__isnull=False, settled_at=None),
             ),
         ]
+        permissions = [("resolve_quarantine", "Can accept or give back a quarantined payment")]
 
     def __str__(self) -> str:
         return self.gateway_payment_id
@@ -234,7 +246,14 @@ class Refund(Settled, Stateful):
         constraints = [
             models.CheckConstraint(name="refund_is_positive", condition=Q(amount_paise__gt=0))
         ]
-        indexes = [models.Index(fields=["created_at"], name="refunds_by_time")]
+        indexes = [
+            models.Index(fields=["created_at"], name="refunds_by_time"),
+            models.Index(
+                fields=["created_at"],
+                name="refunds_under_way",
+                condition=Q(state__in=[RefundState.REQUESTED, RefundState.PENDING]),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"refund {self.pk}"

@@ -129,6 +129,9 @@ class Gateway(Protocol):
 
     def find_order(self, *, receipt: str) -> GatewayOrder | None: ...
 
+    def get_order(self, order_id: str) -> GatewayOrder:
+        """GatewayRejected when there is none."""
+
     def list_order_payments(self, order_id: str) -> list[GatewayPayment]:
         """All attempts to pay an order, in no particular order."""
 
@@ -143,8 +146,6 @@ class Gateway(Protocol):
         """One refund per key: a repeat with the same amount gives the same refund."""
 
     def list_refunds(self, payment_id: str) -> list[GatewayRefund]: ...
-
-    def get_order(self, order_id: str) -> GatewayOrder: ...
 
     def list_payments(self, *, start: datetime, end: datetime) -> Iterator[GatewayPayment]:
         """Each payment made from `start` to before `end` once, page by page.

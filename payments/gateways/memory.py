@@ -100,6 +100,12 @@ class MemoryGateway:
         with self._reached():
             return next((o for o in self._orders.values() if o.receipt == receipt), None)
 
+    def get_order(self, order_id: str) -> GatewayOrder:
+        with self._reached():
+            if order_id not in self._orders:
+                raise GatewayRejected("The id provided does not exist")
+            return self._orders[order_id]
+
     def list_order_payments(self, order_id: str) -> list[GatewayPayment]:
         with self._reached():
             if order_id not in self._orders:
@@ -152,12 +158,6 @@ class MemoryGateway:
         with self._reached():
             self.get_payment(payment_id)
             return [r for r in self._refunds.values() if r.payment_id == payment_id]
-
-    def get_order(self, order_id: str) -> GatewayOrder:
-        with self._reached():
-            if order_id not in self._orders:
-                raise GatewayRejected("The id provided does not exist")
-            return self._orders[order_id]
 
     def list_payments(self, *, start: datetime, end: datetime) -> Iterator[GatewayPayment]:
         with self._reached():

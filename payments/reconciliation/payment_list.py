@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from uuid import UUID
 
+from payments import selectors
 from payments.gateways.base import GatewayPayment, GatewayRejected
-from payments.models import RECEIPT_PREFIX, Order, Payment
+from payments.models import Payment
 from payments.reconciliation import books, comparison, cures
 from payments.reconciliation.desk import Day
 
@@ -62,13 +63,12 @@ def order_of(day: Day, payment: GatewayPayment, known: Mapping[str, UUID]) -> UU
         raise Foreign
     try:
         receipt = day.gateway.get_order(payment.order_id).receipt
-    except GatewayRejected:
+        order_id = selectors.order_id_of_receipt(receipt)
+    except (GatewayRejected, selectors.OrderNotFound):
         return None
-    if not receipt.startswith(RECEIPT_PREFIX):
+    if order_id is None:
         raise Foreign
-    order_id = books.as_uuid(receipt.removeprefix(RECEIPT_PREFIX))
-    found = Order.objects.filter(pk=order_id) if order_id else Order.objects.none()
-    return found.values_list("pk", flat=True).first()
+    return order_id
 
 
 def _settling(day: Day, payment: GatewayPayment, order_id: UUID | None) -> partial[str] | None:
