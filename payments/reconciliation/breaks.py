@@ -40,10 +40,7 @@ def record_break(*, finding: Finding, day: date, cured: str, now: datetime) -> B
         _update(row, **_figures(finding), day=day, last_seen_at=now)
     if cured:
         _heal(row, why=cured, now=now)
-    elif is_new:
-        _alert(row, now)
-    elif row.state == BreakState.HEALED or (row.state == BreakState.CLOSED and has_changed):
-        row.move(BreakState.OPEN, why="found again", now=now, healed_at=None, closed_at=None)
+    elif is_new or _open_again(row, has_changed=has_changed, now=now):
         _alert(row, now)
     return BreakState(row.state)
 
@@ -108,6 +105,13 @@ def _update(row: ReconciliationBreak, **values: Any) -> None:
     for name, value in values.items():
         setattr(row, name, value)
     row.save(update_fields=list(values))
+
+
+def _open_again(row: ReconciliationBreak, *, has_changed: bool, now: datetime) -> bool:
+    is_over = row.state == BreakState.HEALED or (row.state == BreakState.CLOSED and has_changed)
+    return is_over and row.move(
+        BreakState.OPEN, why="found again", now=now, healed_at=None, closed_at=None
+    )
 
 
 def _heal(row: ReconciliationBreak, *, why: str, now: datetime) -> bool:

@@ -47,11 +47,13 @@ def compare_batch(day: Day, batch: Sequence[GatewayRefund]) -> None:
 
 def _bring_payment(day: Day, reply: GatewayRefund) -> bool:
     """A refund of a payment that we never heard of: that one first. False if it is foreign."""
-    payment = day.gateway.get_payment(reply.payment_id)
     try:
+        payment = day.gateway.get_payment(reply.payment_id)
         payment_list.order_of(day, payment, books.order_ids([payment.order_id]))
     except payment_list.Foreign:
         return False
+    except GatewayRejected:
+        return True  # its refund cannot be taken in then, and staff will see it
     payment_list.compare_batch(day, [payment])
     return True
 

@@ -27,6 +27,9 @@ from payments.gateways.razorpay import RazorpayGateway
 from payments.sandbox.server import running_sandbox
 from payments.tests.sandbox_access import KEYS
 
+# Every call asks the circuit breaker's row first.
+pytestmark = pytest.mark.django_db
+
 AN_HOUR = timedelta(hours=1)
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from notevault.kit import clock
 from payments import tasks
 from payments.models import Payment, ReconciliationBreak, ReconciliationRun
-from payments.reconciliation.windows import ONE_DAY, today
+from payments.reconciliation.windows import GRACE, ONE_DAY, today
+from payments.tests.factories import event_body, signed
 from payments.tests.reconciling import LATER, breaks, shop_on_sandbox
+from payments.webhooks import inbox
 
 pytestmark = pytest.mark.django_db
 
@@ -141,3 +146,20 @@ class TestTheNightlyJob:
 
         assert breaks() == [("missing_here", "payment", "healed", 9900)]
         assert ReconciliationBreak.objects.get().day == today(clock.now() - LATER)
+
+
+class TestASettlementEvent:
+    def test_has_its_indian_day_reconciled_once_it_is_old_enough(self, run_jobs):
+        moment = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)  # half past one of the 24th
+        body = event_body(
+            "settlement.processed", {"settlement": {"id": "setl_1"}}, created_at=moment
+        )
+        inbox.receive(
+            **signed(body, settings.RAZORPAY_WEBHOOK_SECRET), event_id="evt_000001", now=moment
+        )
+
+        assert run_jobs() == ["payments.tasks.handle_event"]
+
+        job = ProcrastinateJob.objects.get(task_name="payments.tasks.reconcile")
+        assert (job.args["start"], job.args["end"]) == ("2026-11-24", "2026-11-24")
+        assert job.scheduled_at > clock.now() + GRACE
