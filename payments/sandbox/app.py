@@ -2,10 +2,12 @@
 
 import hashlib
 import hmac
+import threading
 from dataclasses import dataclass
 
 from payments.sandbox.clock import Clock
 from payments.sandbox.entities import Entity, event_body, new_id, stable_id
+from payments.sandbox.faults import WEBHOOK_KINDS, FaultBoard
 from payments.sandbox.refund_keys import KeysInUse
 from payments.sandbox.store import Store
 from payments.sandbox.webhooks import Deliverer
@@ -30,12 +32,16 @@ class Sandbox:
         self.clock = Clock(config.clock_speed)
         self.store = Store(config.state)
         self.refund_keys = KeysInUse()
+        self.faults = FaultBoard()
+        self.stopping = threading.Event()
+        self._receipts_met: dict[str, object] = {}
         self.deliverer = Deliverer(store=self.store, clock=self.clock, url=config.webhook_url)
 
     def start(self) -> None:
         self.deliverer.start()
 
     def stop(self) -> None:
+        self.stopping.set()
         self.deliverer.stop()
         self.store.close()
 
@@ -53,7 +59,15 @@ class Sandbox:
             created_at=created_at,
         )
         if self.deliverer.accepts():
-            self.deliverer.enqueue(event_id)
+            # Matched against the text that the event's reader sees, not its escaped slashes.
+            text = body.decode().replace("\\/", "/")
+            fault = self.faults.take(kinds=WEBHOOK_KINDS, where=event, text=text)
+            self.deliverer.enqueue(event_id, fault=fault)
+
+    def meet_first(self, receipt: str) -> bool:
+        """Whether an order of this receipt is asked for the first time since the start."""
+        mine = object()
+        return self._receipts_met.setdefault(receipt, mine) is mine
 
     def checkout_signature(self, *, order_id: str, payment_id: str) -> str:
         return sign(self.config.key_secret, f"{order_id}|{payment_id}".encode())

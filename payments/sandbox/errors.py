@@ -49,5 +49,13 @@ def unrelated_to_payment(
     return RazorpayError(description, status=status, code=code, source="NA", step="NA", reason="NA")
 
 
+def server_failed() -> RazorpayError:
+    return unrelated_to_payment(
+        "The server encountered an error. The incident has been reported to admins.",
+        status=500,
+        code="SERVER_ERROR",
+    )
+
+
 def unknown_id() -> RazorpayError:
     return RazorpayError("The id provided does not exist")

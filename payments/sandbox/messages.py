@@ -12,6 +12,14 @@ from payments.sandbox.errors import RazorpayError, unrelated_to_payment
 MAX_FIELDS = 50
 
 
+class ConnectionCut(Exception):
+    """There is no answer: the connection ends, by a TCP reset or as if the server had quit."""
+
+    def __init__(self, *, is_reset: bool) -> None:
+        super().__init__("reset" if is_reset else "hung up")
+        self.is_reset = is_reset
+
+
 @dataclass(frozen=True)
 class Request:
     """Header names are in lower case; of a repeated query field the last one counts."""

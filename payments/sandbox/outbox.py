@@ -31,22 +31,31 @@ class Outbox:
             (event_id, event, body, signature, created_at),
         )
 
-    def insert_delivery(self, *, event_id: str, now: float) -> int:
+    def insert_delivery(self, *, event_id: str, now: float, due_at: float) -> int:
         return self._store.execute(
             "INSERT INTO deliveries (event_id, state, started_at, due_at) "
             "VALUES (?, 'pending', ?, ?)",
+            (event_id, now, due_at),
+        )
+
+    def insert_dropped_delivery(self, *, event_id: str, now: float) -> None:
+        """A delivery that is given up before its first attempt."""
+        self._store.execute(
+            "INSERT INTO deliveries (event_id, state, started_at, due_at, last_status) "
+            "VALUES (?, 'given_up', ?, ?, 'dropped')",
             (event_id, now, now),
         )
 
     def has_event(self, event_id: str) -> bool:
         return self._store.one("SELECT 1 FROM events WHERE id = ?", (event_id,)) is not None
 
-    def find_pending(self, delivery_id: int) -> Delivery | None:
+    def find_due(self, delivery_id: int, *, now: float) -> Delivery | None:
+        """The delivery, unless it is done or has been put off meanwhile."""
         row = self._store.one(
             "SELECT d.id, d.event_id, e.event, e.body, e.signature, d.started_at, d.attempts "
             "FROM deliveries d JOIN events e ON e.id = d.event_id "
-            "WHERE d.id = ? AND d.state = 'pending'",
-            (delivery_id,),
+            "WHERE d.id = ? AND d.state = 'pending' AND d.due_at <= ?",
+            (delivery_id, now),
         )
         return Delivery(**row) if row else None
 

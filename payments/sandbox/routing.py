@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from payments.sandbox import api, checkout, index
+from payments.sandbox import api, checkout, control, index
 from payments.sandbox.app import Sandbox
-from payments.sandbox.errors import RazorpayError, unrelated_to_payment
+from payments.sandbox.errors import RazorpayError, server_failed, unrelated_to_payment
+from payments.sandbox.faulty_answers import answer_with_faults
 from payments.sandbox.messages import Request, Response, error_response
 from payments.sandbox.pages import error_page
 from payments.sandbox.payments import give_back_expired
@@ -22,16 +23,24 @@ logger = logging.getLogger("razorpay_sandbox")
 
 @dataclass(frozen=True)
 class Route:
-    """An open route asks for no keys; a page route refuses people in HTML."""
+    """An open route asks for no keys; a page route refuses people in HTML.
+
+    An operation is a route of Razorpay's own API, which faults can hit by its handler's name.
+    """
 
     method: str
     pattern: re.Pattern[str]
     handler: Handler
     is_open: bool = False
     is_page: bool = False
+    is_operation: bool = False
 
 
 def _api(method: str, path: str, handler: Handler) -> Route:
+    return Route(method, _compile(path), handler, is_operation=True)
+
+
+def _control(method: str, path: str, handler: Handler) -> Route:
     return Route(method, _compile(path), handler)
 
 
@@ -57,9 +66,13 @@ ROUTES = (
     _api("GET", "/v1/refunds", api.list_refunds),
     _api("GET", "/v1/refunds/{id}", api.fetch_refund),
     _api("GET", "/v1/settlements/recon/combined", api.combined_recon),
-    _api("GET", "/events", api.list_events),
-    _api("POST", "/events/{id}/replay", api.replay_event),
-    _api("POST", "/webhook/enable", api.enable_webhook),
+    _control("GET", "/events", api.list_events),
+    _control("POST", "/events/{id}/replay", api.replay_event),
+    _control("POST", "/webhook/enable", api.enable_webhook),
+    _control("POST", "/faults", control.arm_fault),
+    _control("GET", "/faults", control.list_faults),
+    _control("DELETE", "/faults", control.clear_faults),
+    _control("DELETE", "/faults/{id}", control.remove_fault),
     _page("GET", "/", index.show_index),
     _page("GET", "/checkout", checkout.find_checkout),
     _page("GET", "/checkout/{id}", checkout.show_checkout),
@@ -69,8 +82,24 @@ ROUTES = (
 
 
 def dispatch(sandbox: Sandbox, request: Request) -> Response:
-    """Answer a request; whatever happens, there is an answer."""
+    """Answer a request, by way of the fault that it meets.
+
+    Whatever happens, there is an answer; only a fault may raise ConnectionCut instead.
+    """
     route, parameters = _find_route(request)
+
+    def work() -> Response:
+        return _answer(sandbox, request, route, parameters)
+
+    if route is None or not route.is_operation:
+        return work()
+    name = route.handler.__name__
+    return answer_with_faults(sandbox, request, operation=name, work=work)
+
+
+def _answer(
+    sandbox: Sandbox, request: Request, route: Route | None, parameters: tuple[str, ...]
+) -> Response:
     try:
         if route is None:
             raise unrelated_to_payment("The requested URL was not found on the server.", status=404)
@@ -84,13 +113,7 @@ def dispatch(sandbox: Sandbox, request: Request) -> Response:
         return error_response(refusal)
     except Exception:
         logger.exception("%s %s failed in the sandbox itself", request.method, request.path)
-        return error_response(
-            unrelated_to_payment(
-                "The server encountered an error. The incident has been reported to admins.",
-                status=500,
-                code="SERVER_ERROR",
-            )
-        )
+        return error_response(server_failed())
 
 
 def _find_route(request: Request) -> tuple[Route | None, tuple[str, ...]]:

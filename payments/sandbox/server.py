@@ -2,8 +2,10 @@
 
 import json
 import logging
+import os
 import signal
 import socket
+import struct
 import sys
 import threading
 import time
@@ -15,8 +17,15 @@ from types import FrameType
 from typing import Any
 
 from payments.sandbox.app import Config, Sandbox
+from payments.sandbox.entities import Entity
 from payments.sandbox.errors import RazorpayError, unrelated_to_payment
-from payments.sandbox.messages import Request, Response, error_response, parse_fields
+from payments.sandbox.messages import (
+    ConnectionCut,
+    Request,
+    Response,
+    error_response,
+    parse_fields,
+)
 from payments.sandbox.routing import dispatch
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -92,9 +101,20 @@ class Handler(BaseHTTPRequestHandler):
             answer = dispatch(self.server.sandbox, self._read())
         except RazorpayError as refusal:
             answer = error_response(refusal)
+        except ConnectionCut as cut:
+            self._hang_up(cut)
+            logger.info("%s %r %s", self.command, self.path, cut)
+            return
         self._write(answer)
         took = (time.perf_counter() - started) * 1000
         logger.info("%s %r %s %.1f ms", self.command, self.path, answer.status, took)
+
+    def _hang_up(self, cut: ConnectionCut) -> None:
+        """Close the connection; a reset must not be preceded by the usual orderly shutdown."""
+        self.close_connection = True
+        if cut.is_reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            os.close(self.connection.detach())
 
     def _read(self) -> Request:
         path, _, query = self.path.partition("?")
@@ -179,12 +199,26 @@ class RunningSandbox:
         )
         return dispatch(self.app, request).json()
 
+    def arm(
+        self,
+        kind: str,
+        *,
+        where: str = "*",
+        times: int = 1,
+        seconds: float | None = None,
+        match: str = "",
+    ) -> Entity:
+        """Arm a fault as POST /faults does; raises RazorpayError when there is no such fault."""
+        wish = {"kind": kind, "where": where, "times": times, "seconds": seconds, "match": match}
+        return self.app.faults.arm(wish)
+
     def stop(self) -> None:
         """Stop answering and sending; a second call does nothing."""
         with self._stop_lock:
             if self._stopped:
                 return
             self._stopped = True
+        self.app.stopping.set()
         self._server.shutdown()
         self._server.server_close()
         self._server.drop_connections()

@@ -3,10 +3,12 @@
 import heapq
 import logging
 import threading
+from functools import partial
 
 import requests
 
 from payments.sandbox.clock import Clock
+from payments.sandbox.faults import Fault
 from payments.sandbox.outbox import Delivery, Outbox
 from payments.sandbox.store import Store
 
@@ -35,6 +37,7 @@ class Deliverer:
         self._store = store
         self._clock = clock
         self._queue: list[tuple[float, int]] = []
+        self._held: set[int] = set()
         self._wake = threading.Condition()
         self._stopping = False
         self._threads: list[threading.Thread] = []
@@ -62,11 +65,18 @@ class Deliverer:
         """Whether an event that happens now is sent at all."""
         return self.url is not None and self.outbox.disabled_at() is None
 
-    def enqueue(self, event_id: str) -> None:
-        """Have an event sent as soon as the open transaction is committed."""
-        now = self._clock.now()
-        delivery_id = self.outbox.insert_delivery(event_id=event_id, now=now)
-        self._store.after_commit(lambda: self.schedule(delivery_id, due_at=now))
+    def enqueue(self, event_id: str, *, fault: Fault | None = None) -> None:
+        """Have an event sent as soon as the open transaction is committed, or as the fault says."""
+        now, kind = self._clock.now(), fault.kind if fault else ""
+        if kind == "drop":
+            self.outbox.insert_dropped_delivery(event_id=event_id, now=now)
+            return
+        due_at = now + fault.seconds if fault and kind in ("delay", "reorder") else now
+        for _ in range(2 if kind == "duplicate" else 1):
+            delivery_id = self.outbox.insert_delivery(event_id=event_id, now=now, due_at=due_at)
+            if kind == "reorder":
+                self._held.add(delivery_id)
+            self._store.after_commit(partial(self.schedule, delivery_id, due_at=due_at))
 
     def schedule(self, delivery_id: int, *, due_at: float) -> None:
         with self._wake:
@@ -93,7 +103,7 @@ class Deliverer:
         return None
 
     def _deliver(self, session: requests.Session, delivery_id: int) -> None:
-        delivery = self.outbox.find_pending(delivery_id)
+        delivery = self.outbox.find_due(delivery_id, now=self._clock.now())
         if delivery is None:
             return
         result = self.send(session, delivery)
@@ -102,6 +112,7 @@ class Deliverer:
             self.outbox.record_attempt(delivery.id, result=result)
             if result.startswith("2"):
                 self.outbox.mark_delivered(delivery.id)
+                self._release_held_before(delivery.id)
             else:
                 self._retry_or_give_up(delivery)
 
@@ -130,6 +141,14 @@ class Deliverer:
             return "unreachable"
         except requests.RequestException as error:
             return type(error).__name__
+
+    def _release_held_before(self, delivery_id: int) -> None:
+        """Send now what waited for a later event to overtake it."""
+        now = self._clock.now()
+        for held in [held for held in self._held if held < delivery_id]:
+            self._held.discard(held)
+            self.outbox.reschedule(held, due_at=now)
+            self._store.after_commit(partial(self.schedule, held, due_at=now))
 
     def _retry_or_give_up(self, delivery: Delivery) -> None:
         now = self._clock.now()
