@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -46,6 +46,15 @@ def grant_accesses(*, buyer_id: UUID, references: Mapping[UUID, UUID], now: date
     written = live.filter(pk__in=[row.pk for row in rows])
     Note.objects.filter(pk__in=written.values("note_id")).update(sales_count=F("sales_count") + 1)
     return set(live.values_list("note_id", flat=True))
+
+
+def revoke_accesses(*, references: Collection[UUID], why: str, now: datetime) -> int:
+    """Take back what was granted for these references; returns how many were live.
+
+    A step.
+    """
+    live = NoteAccess.objects.filter(reference__in=references, revoked_at=None)
+    return live.update(revoked_at=now, revoked_why=why[:200])
 
 
 def download_link(*, note_id: UUID, buyer_id: UUID, now: datetime) -> DownloadLink:

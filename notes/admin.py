@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-from uuid import UUID
+from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminTextareaWidget
 
 from notes import access, services
 from notes.access import LINK_LIFETIME
 from notes.models import Category, Note, NoteAccess, NoteMove
 from notes.storage import note_storage
 from notevault.kit import clock, money
-from notevault.kit.errors import DomainError
-from ops.admin import HistoryInline, ReadOnlyAdmin
-
-
-def _moderator_id(request: HttpRequest) -> UUID:
-    return cast(UUID, request.user.pk)
-
-
-class RejectForm(forms.Form):
-    why = forms.CharField(max_length=500, widget=UnfoldAdminTextareaWidget, label="Reason")
+from ops.admin import HistoryInline, ReadOnlyAdmin, staff_id
 
 
 class NoteHistory(HistoryInline):
@@ -92,42 +79,28 @@ class NoteAdmin(ReadOnlyAdmin):
     @admin.action(description="Publish", permissions=["moderate"])
     def publish(self, request: HttpRequest, notes: QuerySet[Note]) -> None:
         def publish_one(note: Note) -> None:
-            services.publish_note(
-                note_id=note.pk, moderator_id=_moderator_id(request), now=clock.now()
-            )
+            services.publish_note(note_id=note.pk, moderator_id=staff_id(request), now=clock.now())
 
-        self._each(request, notes, publish_one, "published")
+        self.for_each(request, notes, publish_one, "published")
 
     @admin.action(description="Reject…", permissions=["moderate"])
     def reject(self, request: HttpRequest, notes: QuerySet[Note]) -> HttpResponse | None:
-        form = RejectForm(request.POST if "confirmed" in request.POST else None)
-        if not form.is_valid():
-            page = {**self.admin_site.each_context(request), "form": form, "notes": notes}
-            return render(request, "admin/notes/reject.html", {**page, "title": "Reject notes"})
+        why = self.ask_why(
+            request,
+            notes,
+            title="Reject notes",
+            explanation="The seller reads this reason and may submit the note again.",
+        )
+        if isinstance(why, HttpResponse):
+            return why
 
         def reject_one(note: Note) -> None:
             services.reject_note(
-                note_id=note.pk,
-                moderator_id=_moderator_id(request),
-                why=form.cleaned_data["why"],
-                now=clock.now(),
+                note_id=note.pk, moderator_id=staff_id(request), why=why, now=clock.now()
             )
 
-        self._each(request, notes, reject_one, "rejected")
+        self.for_each(request, notes, reject_one, "rejected")
         return None
-
-    def _each(self, request: HttpRequest, notes: QuerySet[Note], act: Any, done: str) -> None:
-        """Run a use case per row; a refusal becomes a message and stops nothing else."""
-        moved = 0
-        for note in notes:
-            try:
-                act(note)
-            except DomainError as refusal:
-                self.message_user(request, f"{note}: {refusal.detail}", messages.ERROR)
-            else:
-                moved += 1
-        if moved:
-            self.message_user(request, f"{moved} {done}.", messages.SUCCESS)
 
 
 @admin.register(Category)

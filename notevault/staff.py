@@ -25,16 +25,29 @@ VIEW_NOTES = (
     "notes.view_category",
     "notes.view_noteaccess",
 )
+VIEW_OPS = (
+    "ops.view_circuitbreaker",
+    "ops.view_breakermove",
+    "ops.view_deadletter",
+    "ops.view_deadlettermove",
+)
 GROUPS: dict[str, tuple[str, ...]] = {
     "Support": (*VIEW_SALES, *VIEW_NOTES, "notes.reset_downloads", "accounts.view_user"),
-    "Finance": (*VIEW_SALES, "alerts.view_alert"),
+    "Finance": (
+        *VIEW_SALES,
+        *VIEW_OPS,
+        "alerts.view_alert",
+        "payments.resolve_quarantine",
+        "ops.replay_deadletter",
+        "ops.force_breaker",
+    ),
     "Moderator": (
         *VIEW_NOTES,
         "notes.moderate_note",
         "notes.add_category",
         "notes.change_category",
     ),
-    "Auditor": (*VIEW_SALES, *VIEW_NOTES, "accounts.view_user", "alerts.view_alert"),
+    "Auditor": (*VIEW_SALES, *VIEW_NOTES, "accounts.view_user", "alerts.view_alert", *VIEW_OPS),
 }
 
 

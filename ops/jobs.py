@@ -7,7 +7,7 @@
 
 A job is a row written on Django's own connection, so it exists if and only if the
 transaction around it commits. It carries the request id of whoever deferred it. Jobs run
-at least once: a task must be safe to repeat.
+at least once: a task must be safe to repeat. One that gives up becomes a dead letter.
 """
 
 from __future__ import annotations
@@ -17,19 +17,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import structlog
-from django.db import OperationalError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from procrastinate import App, exceptions
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from procrastinate.tasks import configure_task
 
+from notevault.kit import clock, crash
 from notevault.kit.correlation import current_request_id, new_request_id
+from ops import dead_letters
 
 log = structlog.get_logger("notevault.jobs")
 
@@ -65,17 +69,31 @@ class RetryLater(Exception):
     """Raised by a task that is not at fault but cannot finish yet."""
 
 
+NOT_AT_FAULT = (RetryLater, OperationalError, InterfaceError)
+
+
 @dataclass(frozen=True)
 class Retries(BaseRetryStrategy):
     """Exponential backoff with jitter: pauses of at most `first_s`, 2·`first_s`, … and
-    `longest_s`, and at least half of that."""
+    `longest_s`, and at least half of that.
+
+    `attempts` bounds the runs of a task that waits for somebody else, `errors` those of
+    one that fails by itself: poison gets no better by waiting.
+    """
 
     attempts: int = 8
     first_s: float = 1.0
     longest_s: float = 900.0
+    errors: int = 8
+
+    def is_last(self, error: BaseException, attempts: int) -> bool:
+        """True when a run that ended in this error, after so many before it, was the last."""
+        is_waiting = isinstance(error, NOT_AT_FAULT)
+        most = self.attempts if is_waiting else min(self.attempts, self.errors)
+        return attempts + 1 >= most
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        if job.attempts + 1 >= self.attempts:
+        if self.is_last(exception, job.attempts):
             return None
         return RetryDecision(
             retry_at=datetime.now(UTC) + timedelta(seconds=self.pause(job.attempts))
@@ -125,14 +143,54 @@ def job(
 
     def declare(function: Callable[..., None]) -> Callable[..., None]:
         name = f"{function.__module__}.{function.__qualname__}"
+        strategy = retries or Retries()
 
-        def run(*, request_id: str = "", **arguments: Any) -> None:
-            _run_logged(function, name, request_id, arguments)
+        def run(context: JobContext, **arguments: Any) -> None:
+            _run_or_bury(function, name, strategy, context.job, arguments)
 
-        app.task(name=name, queue=queue, retry=retries or Retries())(run)
+        app.task(name=name, queue=queue, retry=strategy, pass_context=True)(run)
         return function
 
     return declare
+
+
+def _run_or_bury(
+    function: Callable[..., None],
+    name: str,
+    retries: Retries,
+    job: Job,
+    arguments: dict[str, Any],
+) -> None:
+    request_id = arguments.pop("request_id", "")
+    letter_id = arguments.pop("dead_letter_id", None)
+    try:
+        _run_logged(function, name, request_id, arguments)
+    except Exception as error:
+        if retries.is_last(error, job.attempts):
+            give_up(job, error)
+        raise
+    if letter_id:
+        dead_letters.resolve(letter_id=UUID(letter_id), now=clock.now())
+    crash.point("jobs.done_not_marked")
+
+
+def give_up(job: Job, error: BaseException) -> None:
+    """Keep a job that is not tried again as a dead letter."""
+    arguments = dict(job.task_kwargs)
+    request_id = arguments.pop("request_id", "")
+    letter_id = arguments.pop("dead_letter_id", None)
+    dead_letters.bury(
+        task=job.task_name,
+        arguments=arguments,
+        error=error,
+        job_id=job.id or 0,
+        attempts=job.attempts + 1,
+        request_id=request_id,
+        now=clock.now(),
+        letter_id=UUID(letter_id) if letter_id else None,
+    )
+    log.error("job.buried", task=job.task_name, job_id=job.id)
+    crash.point("dead_letter.buried")
 
 
 def periodic(

@@ -1,6 +1,12 @@
 """Tables of the cellar."""
 
+from __future__ import annotations
+
 from django.db import models
+
+from notevault.kit.ids import uuid7
+from ops.moves import Move, Stateful
+from ops.states import BREAKER_MOVES, LETTER_MOVES, BreakerState, Forced, LetterState
 
 
 class CacheEntry(models.Model):
@@ -16,3 +22,67 @@ class CacheEntry(models.Model):
 
     def __str__(self) -> str:
         return self.cache_key
+
+
+class BreakerMove(Move):
+    row = models.ForeignKey("CircuitBreaker", on_delete=models.CASCADE, related_name="moves")
+
+
+class CircuitBreaker(Stateful):
+    """One upstream's breaker, in one row for all processes; written by `ops.breakers` only."""
+
+    MOVES = BREAKER_MOVES
+    HISTORY = BreakerMove
+
+    name = models.CharField(max_length=40, primary_key=True)
+    state = models.CharField(max_length=12, choices=BreakerState, default=BreakerState.CLOSED)
+    forced = models.CharField(max_length=6, choices=Forced, blank=True, default=Forced.NOT)
+    forced_why = models.CharField(max_length=200, blank=True)
+    generation = models.PositiveIntegerField(
+        default=0, help_text="Counts the changes: a call begun before the last one says nothing."
+    )
+    seconds = models.JSONField(
+        default=dict, help_text="Calls and failures by Unix second, of the last ten seconds."
+    )
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        permissions = [("force_breaker", "Can force a circuit breaker open or closed")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DeadLetterMove(Move):
+    row = models.ForeignKey("DeadLetter", on_delete=models.CASCADE, related_name="moves")
+
+
+class DeadLetter(Stateful):
+    """A job that gave up, with all that is needed to run it again."""
+
+    MOVES = LETTER_MOVES
+    HISTORY = DeadLetterMove
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    state = models.CharField(max_length=12, choices=LetterState, default=LetterState.OPEN)
+    task = models.CharField(max_length=128)
+    arguments = models.JSONField()
+    error = models.CharField(max_length=500)
+    fingerprint = models.CharField(
+        max_length=16, help_text="The same for the same task and error, whatever the ids in it."
+    )
+    attempts = models.PositiveIntegerField(help_text="Of all its runs together.")
+    job_id = models.BigIntegerField(unique=True, help_text="Its last job in the queue.")
+    request_id = models.CharField(max_length=128, blank=True)
+    buried_at = models.DateTimeField()
+    last_failed_at = models.DateTimeField()
+
+    class Meta:
+        permissions = [("replay_deadletter", "Can replay and discard dead letters")]
+        indexes = [
+            models.Index(fields=["state", "-last_failed_at"], name="letters_by_state"),
+            models.Index(fields=["fingerprint"], name="letters_by_fingerprint"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task}: {self.error}"

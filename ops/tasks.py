@@ -5,9 +5,12 @@ from __future__ import annotations
 import structlog
 from asgiref.sync import async_to_sync
 from django.core.cache import cache
+from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.jobs import Status
 
-from ops.jobs import Queue, periodic
+from ops import jobs
+from ops.jobs import Queue, Retries, RetryLater, periodic
 
 # A worker says it is alive every HEARTBEAT_S; after STALLED_AFTER_S of silence its jobs
 # are given to others, which look every ten seconds: within 30 s of a SIGKILL in all.
@@ -18,14 +21,32 @@ KEEP_JOBS_HOURS = 72
 log = structlog.get_logger("notevault.jobs")
 
 
+class WorkerKilled(RetryLater):
+    """The job's worker died under it, again and again."""
+
+
 @periodic("* * * * * */10", queue="ops")
 def retry_stalled_jobs() -> None:
-    """Give the jobs of a killed worker back to the queue."""
+    """Give the jobs of a killed worker back to the queue.
+
+    One that was under way at too many deaths is taken for their cause, and buried.
+    """
     manager = Queue(DjangoConnector())
     stalled = async_to_sync(manager.get_stalled_jobs)(seconds_since_heartbeat=STALLED_AFTER_S)
     for job in stalled:
         log.warning("job.stalled", task=job.task_name, job_id=job.id)
-        async_to_sync(manager.retry_job)(job)
+        error = WorkerKilled("the worker died during every one of its runs")
+        if _retries_of(job.task_name).is_last(error, job.attempts):
+            jobs.give_up(job, error)
+            async_to_sync(manager.finish_job)(job, status=Status.FAILED, delete_job=False)
+        else:
+            async_to_sync(manager.retry_job)(job)
+
+
+def _retries_of(task_name: str) -> Retries:
+    task = app.tasks.get(task_name)
+    strategy = task.retry_strategy if task else None
+    return strategy if isinstance(strategy, Retries) else Retries()
 
 
 @periodic("17 * * * *", queue="ops")

@@ -40,6 +40,14 @@ def overtaken_orders(order: Order) -> list[UUID]:
     return list(held.exclude(order=order).values_list("order_id", flat=True).distinct())
 
 
+def take_back(order: Order, *, why: str, now: datetime) -> None:
+    """Revoke what a locked order has granted, since its money has gone back. A step."""
+    granted = list(order.items.filter(outcome=ItemOutcome.GRANTED).values_list("pk", flat=True))
+    if granted:
+        access.revoke_accesses(references=granted, why=why, now=now)
+        _close(granted, ItemOutcome.GIVEN_BACK)
+
+
 def release_holds(order: Order) -> None:
     """Let the buyer put the notes of a closed order into another one. A step."""
     order.items.filter(is_open=True).update(is_open=False)

@@ -61,6 +61,9 @@ class Order(Stateful):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     paid_at = models.DateTimeField(null=True)
+    ask_at = models.DateTimeField(
+        null=True, help_text="When the gateway is next asked for payments we did not hear of."
+    )
 
     class Meta:
         constraints = [
@@ -83,6 +86,9 @@ class Order(Stateful):
                 fields=["expires_at"],
                 name="orders_to_expire",
                 condition=Q(state__in=[OrderState.CREATED, OrderState.AWAITING_PAYMENT]),
+            ),
+            models.Index(
+                fields=["ask_at"], name="orders_to_ask_for", condition=Q(ask_at__isnull=False)
             ),
         ]
 
@@ -176,6 +182,14 @@ class Payment(Stateful):
                 condition=Q(given_back_paise__lte=F("amount_paise")),
             ),
         ]
+        indexes = [
+            models.Index(
+                fields=["created_at"],
+                name="payments_uncaptured",
+                condition=Q(state=PaymentState.AUTHORIZED),
+            ),
+        ]
+        permissions = [("resolve_quarantine", "Can accept or give back a quarantined payment")]
 
     def __str__(self) -> str:
         return self.gateway_payment_id
@@ -200,6 +214,13 @@ class Refund(Stateful):
     class Meta:
         constraints = [
             models.CheckConstraint(name="refund_is_positive", condition=Q(amount_paise__gt=0))
+        ]
+        indexes = [
+            models.Index(
+                fields=["created_at"],
+                name="refunds_under_way",
+                condition=Q(state__in=[RefundState.REQUESTED, RefundState.PENDING]),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -10,9 +10,11 @@ from django.db.models import F, Sum
 
 from alerts.models import Severity
 from alerts.services import raise_alert
+from notevault.kit import crash
+from notevault.kit.errors import DomainError
 from ops import jobs
 from ops.transactions import use_case
-from payments import locks
+from payments import fulfilment, locks
 from payments.gateways import get_gateway
 from payments.gateways.base import GatewayDeclined, GatewayRefund, GatewayRejected
 from payments.models import Order, Payment, Refund
@@ -20,20 +22,54 @@ from payments.states import OrderState, PaymentState, RefundState
 
 log = structlog.get_logger("notevault.refunds")
 
+UNDER_WAY = (RefundState.REQUESTED, RefundState.PENDING)
+
+
+class PaymentNotKnownYet(Exception):
+    """A refund of a payment that nobody has told us of; its news is on the way."""
+
+
+class RefundsOverlap(Exception):
+    """A refund made elsewhere and one of ours want the same money; the gateway decides
+    which of them is made, and then there is room for the other's row."""
+
+
+class NothingToGiveBack(DomainError):
+    code = "nothing_to_give_back"
+    message = "Nothing of this payment waits to be given back."
+
 
 def give_back(*, payment: Payment, amount_paise: int, why: str, now: datetime) -> Refund:
     """Owe the buyer a part of a captured payment; a job sends it.
 
     A step. The database refuses what would exceed the capture (I4).
     """
-    Payment.objects.filter(pk=payment.pk).update(
-        given_back_paise=F("given_back_paise") + amount_paise
-    )
+    _count(payment, amount_paise)
     refund = Refund.objects.create(
         payment=payment, amount_paise=amount_paise, why=why, created_at=now
     )
     jobs.defer("payments.tasks.send_refund", refund_id=str(refund.pk))
     return refund
+
+
+@use_case
+def give_back_rest(*, payment_id: UUID, actor_id: UUID, now: datetime) -> Refund:
+    """Staff return what is left of a payment that bought nothing, or whose refund failed.
+
+    Raises NothingToGiveBack.
+    """
+    order_id = Payment.objects.values_list("order_id", flat=True).get(pk=payment_id)
+    locks.lock_order(order_id)
+    payment = Payment.objects.select_for_update().get(pk=payment_id)
+    is_owed = payment.state == PaymentState.QUARANTINED or (
+        payment.state == PaymentState.CAPTURED
+        and (not payment.settles or payment.refunds.filter(state=RefundState.FAILED).exists())
+    )
+    rest = payment.amount_paise - payment.given_back_paise
+    if not is_owed or rest == 0:
+        raise NothingToGiveBack
+    log.info("refund.by_staff", payment_id=payment.gateway_payment_id, actor_id=str(actor_id))
+    return give_back(payment=payment, amount_paise=rest, why="given back by staff", now=now)
 
 
 def send_refund(*, refund_id: UUID, now: datetime) -> None:
@@ -44,26 +80,56 @@ def send_refund(*, refund_id: UUID, now: datetime) -> None:
     shows that an earlier try was not made after all.
     """
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
-    if refund.state in (RefundState.PROCESSED, RefundState.FAILED):
+    if refund.state not in UNDER_WAY:
         return
-    gateway, payment_id = get_gateway(), refund.payment.gateway_payment_id
+    crash.point("refund.before_call")
+    gateway, payment = get_gateway(), refund.payment
     try:
         reply = gateway.refund_payment(
-            payment_id, amount_paise=refund.amount_paise, idempotency_key=refund.idempotency_key
+            payment.gateway_payment_id,
+            amount_paise=refund.amount_paise,
+            idempotency_key=refund.idempotency_key,
         )
     except (GatewayRejected, GatewayDeclined) as refusal:
-        made = [r for r in gateway.list_refunds(payment_id) if r.receipt == refund.idempotency_key]
-        if not made:
-            fail_refund(refund_id=refund_id, why=str(refusal) or "refused by the gateway", now=now)
+        made = gateway.list_refunds(payment.gateway_payment_id)
+        ours = [r for r in made if r.receipt == refund.idempotency_key]
+        if not ours:
+            _give_up(refund, made, str(refusal), now)
             return
-        reply = made[0]
+        reply = ours[0]
+    crash.point("refund.gateway_accepted")
     record_reply(refund_id=refund_id, reply=reply, now=now)
+
+
+def _give_up(refund: Refund, made: list[GatewayRefund], refusal: str, now: datetime) -> None:
+    """Refused for good. No alarm when the whole payment has gone back without us."""
+    gone = sum(other.amount_paise for other in made if other.status != "failed")
+    is_moot = gone >= refund.payment.amount_paise
+    why = "given back otherwise already" if is_moot else refusal or "refused by the gateway"
+    fail_refund(refund_id=refund.pk, why=why, is_moot=is_moot, now=now)
+
+
+def ask_for_refund(*, refund_id: UUID, now: datetime) -> bool:
+    """Look up what became of a refund that the gateway took its time for; True when decided."""
+    refund = Refund.objects.select_related("payment").get(pk=refund_id)
+    made = get_gateway().list_refunds(refund.payment.gateway_payment_id)
+    for reply in made:
+        if reply.id == refund.gateway_refund_id:
+            record_reply(refund_id=refund_id, reply=reply, now=now)
+            return reply.status != "pending"
+    return False
 
 
 @use_case
 def record_reply(*, refund_id: UUID, reply: GatewayRefund, now: datetime) -> None:
     """Take over what the gateway says of a refund of ours; old news changes nothing."""
     order, payment, refund = locks.lock_refund(refund_id)
+    _take_over(order, payment, refund, reply, now)
+
+
+def _take_over(
+    order: Order, payment: Payment, refund: Refund, reply: GatewayRefund, now: datetime
+) -> None:
     match reply.status:
         case "processed":
             _complete(order, payment, refund, reply.id, now)
@@ -75,18 +141,73 @@ def record_reply(*, refund_id: UUID, reply: GatewayRefund, now: datetime) -> Non
 
 
 @use_case
-def fail_refund(*, refund_id: UUID, why: str, now: datetime) -> None:
+def fail_refund(*, refund_id: UUID, why: str, now: datetime, is_moot: bool = False) -> None:
     _order, payment, refund = locks.lock_refund(refund_id)
-    _fail(payment, refund, why, now)
+    _fail(payment, refund, why, now, is_moot=is_moot)
 
 
-def find_refund(reply: GatewayRefund) -> Refund | None:
-    """Our refund that the gateway speaks of, or None for one made in its dashboard."""
-    known = Refund.objects.filter(gateway_refund_id=reply.id).first()
-    if known is None and reply.receipt:
-        owed = Refund.objects.filter(payment__gateway_payment_id=reply.payment_id)
-        known = next((row for row in owed if row.idempotency_key == reply.receipt), None)
-    return known
+def take_in_refunds(*, gateway_payment_id: str, source: str, now: datetime) -> None:
+    """Ask the gateway for all refunds of a payment and take in each."""
+    for reply in get_gateway().list_refunds(gateway_payment_id):
+        take_in_refund(reply=reply, source=source, now=now)
+
+
+@use_case
+def take_in_refund(*, reply: GatewayRefund, source: str, now: datetime) -> Refund | None:
+    """Record a refund that the gateway tells of, whoever made it.
+
+    One of ours goes on as its reply says. One made elsewhere gets a row and an alert, and
+    once it is complete and the whole payment with it, the accesses it bought are revoked.
+    None for one that failed before we heard of it. Raises PaymentNotKnownYet, and
+    RefundsOverlap when refunds of ours claim the same money.
+    """
+    found = locks.lock_payment_with_order(reply.payment_id)
+    if found is None:
+        raise PaymentNotKnownYet(reply.payment_id)
+    order, payment = found
+    refund = _find_refund(payment, reply)
+    if refund is None:
+        if reply.status == "failed":
+            return None
+        refund = _record_foreign(payment, reply, source, now)
+    _take_over(order, payment, refund, reply, now)
+    return refund
+
+
+def _find_refund(payment: Payment, reply: GatewayRefund) -> Refund | None:
+    """The refund that the gateway speaks of, by its id there or by our key."""
+    for refund in payment.refunds.select_for_update().order_by("pk"):
+        if refund.gateway_refund_id == reply.id or refund.idempotency_key == reply.receipt:
+            return refund
+    return None
+
+
+def _record_foreign(payment: Payment, reply: GatewayRefund, source: str, now: datetime) -> Refund:
+    known = payment.refunds.exclude(state=RefundState.FAILED)
+    with_row = known.aggregate(total=Sum("amount_paise"))["total"] or 0
+    # What the payment said of refunds before any of them had a row is counted already.
+    new = max(0, reply.amount_paise - (payment.given_back_paise - with_row))
+    if payment.given_back_paise + new > payment.amount_paise:
+        raise RefundsOverlap(reply.id)
+    _count(payment, new)
+    raise_alert(
+        kind="payments.refund_made_elsewhere",
+        severity=Severity.HIGH,
+        message=(
+            f"A refund of {reply.amount_paise} paise was made outside of NoteVault. It is in "
+            "the books; the access stays unless the whole payment has gone back."
+        ),
+        metadata={"gateway_refund_id": reply.id, "payment_id": reply.payment_id},
+        dedupe_key=f"foreign-refund:{reply.id}",
+        now=now,
+    )
+    return Refund.objects.create(
+        payment=payment,
+        amount_paise=reply.amount_paise,
+        why=f"made at the gateway, told by {source}",
+        gateway_refund_id=reply.id,
+        created_at=now,
+    )
 
 
 def _complete(
@@ -111,23 +232,33 @@ def _complete(
         to = OrderState.REFUNDED if is_whole else OrderState.PARTIALLY_REFUNDED
         if order.state != to and order.can_move(to):
             order.move(to, why=refund.why, now=now)
+        if is_whole:
+            fulfilment.take_back(order, why="refunded in full", now=now)
 
 
 def _owe_again(payment: Payment, refund: Refund) -> None:
     """A refund that was taken for failed goes through after all."""
     if refund.state == RefundState.FAILED:
-        Payment.objects.filter(pk=payment.pk).update(
-            given_back_paise=F("given_back_paise") + refund.amount_paise
-        )
+        _count(payment, refund.amount_paise)
 
 
-def _fail(payment: Payment, refund: Refund, why: str, now: datetime) -> None:
+def _count(payment: Payment, amount_paise: int) -> None:
+    """More, or less, of a locked payment is given back than before."""
+    payment.given_back_paise += amount_paise
+    Payment.objects.filter(pk=payment.pk).update(
+        given_back_paise=F("given_back_paise") + amount_paise
+    )
+
+
+def _fail(
+    payment: Payment, refund: Refund, why: str, now: datetime, *, is_moot: bool = False
+) -> None:
     if not refund.can_move(RefundState.FAILED):
         return
     refund.move(RefundState.FAILED, why=why, now=now)
-    Payment.objects.filter(pk=payment.pk).update(
-        given_back_paise=F("given_back_paise") - refund.amount_paise
-    )
+    _count(payment, -refund.amount_paise)
+    if is_moot:
+        return
     raise_alert(
         kind="payments.refund_failed",
         severity=Severity.CRITICAL,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 
 from django.conf import settings
 from django.db import connection
 
+from notevault.kit.bulkhead import Bulkhead, Full
+
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 1.0
 
-# At most half of a process's threads wait; a caller beyond that is answered at once.
-_places = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
+# A quarter of a process's threads waits; a caller beyond that is answered at once.
+_polls = Bulkhead(settings.WEB_THREADS // 4)
 
 
 def wait_until(is_done: Callable[[], bool], *, seconds: float) -> None:
@@ -21,12 +22,13 @@ def wait_until(is_done: Callable[[], bool], *, seconds: float) -> None:
 
     Between looks the database connection is back in its pool.
     """
-    if seconds <= 0 or not _places.acquire(blocking=False):
+    if seconds <= 0:
         return
     try:
-        _look_until(is_done, time.monotonic() + seconds)
-    finally:
-        _places.release()
+        with _polls.place():
+            _look_until(is_done, time.monotonic() + seconds)
+    except Full:
+        return
 
 
 def _look_until(is_done: Callable[[], bool], deadline: float) -> None:

@@ -28,14 +28,25 @@ from django.core.files.storage import Storage
 from django.utils.deconstruct import deconstructible
 
 from notes.storage.port import StorageUnavailable
+from ops import upstream
 
+BREAKER = "cloudinary"
 # Seconds. Storing a 20 MiB PDF takes the far side a while to answer.
-CALL_TIMEOUT = urllib3.Timeout(connect=2, read=5)
-UPLOAD_TIMEOUT = urllib3.Timeout(connect=2, read=20)
+UPLOAD_S = 20
+CALL_TIMEOUT = urllib3.Timeout(connect=2, total=5)
+UPLOAD_TIMEOUT = urllib3.Timeout(connect=2, read=UPLOAD_S)
 # The SDK's connection pools repeat a call that timed out three times more; ours may not.
 for _pool in (cloudinary.uploader._http, cloudinary.api_client.call_api._http):
     _pool.connection_pool_kw["retries"] = False
 FAILURES = (cloudinary.exceptions.Error, requests.RequestException)
+# A 4xx is an answer: it says nothing against the store.
+REFUSALS = (
+    cloudinary.exceptions.AlreadyExists,
+    cloudinary.exceptions.AuthorizationRequired,
+    cloudinary.exceptions.BadRequest,
+    cloudinary.exceptions.NotAllowed,
+    cloudinary.exceptions.RateLimited,
+)
 ASSET = {"resource_type": "image", "type": "authenticated"}
 
 log = structlog.get_logger("notevault.storage")
@@ -66,6 +77,8 @@ class CloudinaryNoteStorage(Storage):
         with _reaching("open"):
             # `requests` takes a time-out of urllib3, though its types do not say so.
             reply = requests.get(url, timeout=CALL_TIMEOUT)  # type: ignore[arg-type]
+            if reply.status_code >= 500:
+                raise requests.HTTPError(f"status {reply.status_code}")
         if reply.status_code == 404:
             raise FileNotFoundError(name)
         if reply.status_code != 200:
@@ -111,17 +124,25 @@ class CloudinaryNoteStorage(Storage):
 
 @contextmanager
 def _reaching(action: str) -> Iterator[None]:
-    """Turn the SDK's errors into the port's two: not found, and unavailable."""
-    try:
-        yield
-    except cloudinary.exceptions.NotFound as error:
-        raise FileNotFoundError(action) from error
-    except Exception as error:
-        # The SDK raises a bare Exception for a status it has no class for, such as 502.
-        if type(error) is not Exception and not isinstance(error, FAILURES):
-            raise
-        log.warning("storage.unavailable", action=action, error=type(error).__name__)
-        raise StorageUnavailable from error
+    """Guard a call, and turn the SDK's errors into the port's two: not found, unavailable."""
+    with upstream.calling(BREAKER, most_s=UPLOAD_S, refusal=_not_called) as call:
+        try:
+            yield
+        except cloudinary.exceptions.NotFound as error:
+            call.succeeded = True
+            raise FileNotFoundError(action) from error
+        except Exception as error:
+            # The SDK raises a bare Exception for a status it has no class for, such as 502.
+            if type(error) is not Exception and not isinstance(error, FAILURES):
+                raise
+            call.succeeded = isinstance(error, REFUSALS)
+            log.warning("storage.unavailable", action=action, error=type(error).__name__)
+            raise StorageUnavailable from error
+        call.succeeded = True
+
+
+def _not_called(retry_after: int) -> StorageUnavailable:
+    return StorageUnavailable(retry_after=retry_after)
 
 
 def _credentials() -> dict[str, Any]:

@@ -83,6 +83,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "ops.middleware.ProbeMiddleware",
+    "notevault.kit.deadline.DeadlineMiddleware",
     "notevault.kit.correlation.CorrelationMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

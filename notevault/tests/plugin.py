@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -120,7 +121,8 @@ def run_jobs(db: None) -> Callable[[], list[str]]:
                 return ran
             seen.add(job.pk)
             try:
-                app.tasks[job.task_name].func(**job.args)
+                context = SimpleNamespace(job=_as_job(job))
+                app.tasks[job.task_name].func(context, **job.args)
             except RetryLater:
                 continue
             ran.append(job.task_name)
@@ -128,3 +130,18 @@ def run_jobs(db: None) -> Callable[[], list[str]]:
                 cursor.execute("DELETE FROM procrastinate_jobs WHERE id = %s", [job.pk])
 
     return run
+
+
+def _as_job(row: Any) -> Any:
+    """A row of the queue as a worker hands it to a task."""
+    from procrastinate.jobs import Job
+
+    return Job(
+        id=row.pk,
+        queue=row.queue_name,
+        lock=row.lock,
+        queueing_lock=row.queueing_lock,
+        task_name=row.task_name,
+        task_kwargs=row.args,
+        attempts=row.attempts,
+    )

@@ -1,7 +1,8 @@
 """Razorpay, by its SDK: the only file that imports it.
 
 What the SDK leaves out is added by the session it is given: time-outs, no redirects, a
-current CA bundle, and errors told apart by status, code and method instead of by message.
+current CA bundle, a circuit breaker, a bound on how many calls are under way, and errors
+told apart by status, code and method instead of by message.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import certifi
 import razorpay
 import requests
 import structlog
+import urllib3
 from django.conf import settings
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from notevault.kit.correlation import current_request_id
+from ops import upstream
 from payments.gateways import entities
 from payments.gateways.base import (
     GatewayDeclined,
@@ -30,8 +33,9 @@ from payments.gateways.base import (
     GatewayUnavailable,
 )
 
+BREAKER = "razorpay"
 CONNECT_TIMEOUT_S = 2.0
-READ_TIMEOUT_S = 5.0
+TIMEOUT_S = 5.0
 PRODUCTION_URL = "https://api.razorpay.com"
 CURRENCY = "INR"
 # An unpaid authorisation is captured at once; what stays uncaptured goes back in 5 days.
@@ -54,21 +58,38 @@ class _Session(requests.Session):
 
     # The stubs spell out every option; here they pass through.
     def request(self, method: str, url: str, **options: Any) -> requests.Response:  # type: ignore[override]
-        options["timeout"] = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+        with upstream.calling(BREAKER, most_s=TIMEOUT_S, refusal=_not_called) as call:
+            reply = self._send(call, method, url, options)
+        refusal = _refusal(reply, changes_something=method.lower() != "get")
+        if refusal is not None:
+            raise refusal
+        return reply
+
+    def _send(
+        self, call: upstream.Call, method: str, url: str, options: dict[str, Any]
+    ) -> requests.Response:
+        options["timeout"] = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, total=call.timeout_s)
         options["allow_redirects"] = False
         options["headers"] = {
             **(options.get("headers") or {}),
             "X-Request-ID": current_request_id(),
         }
-        changes_something = method.lower() != "get"
         try:
             reply = super().request(method, url, **options)
         except requests.RequestException as error:
-            raise _unreached(error, changes_something) from error
-        refusal = _refusal(reply, changes_something)
-        if refusal is not None:
-            raise refusal
+            raise _unreached(error, changes_something=method.lower() != "get") from error
+        call.succeeded = _is_sound(reply)
         return reply
+
+
+def _not_called(retry_after: int) -> GatewayUnavailable:
+    return GatewayUnavailable(retry_after=retry_after)
+
+
+def _is_sound(reply: requests.Response) -> bool:
+    """A refusal is an answer too; only what comes from a broken gateway counts against it."""
+    is_success = 200 <= reply.status_code < 300
+    return bool(_error_of(reply)["is_json"]) if is_success else reply.status_code < 500
 
 
 def _unreached(error: requests.RequestException, changes_something: bool) -> GatewayError:

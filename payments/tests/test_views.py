@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from notes.tests.factories import make_note
+from notevault.kit.bulkhead import Bulkhead
 from payments import waiting
 from payments.models import Order
 from payments.tests.factories import event_body, make_order, payment_entity, signed
@@ -185,8 +186,8 @@ class TestWaiting:
         assert refused.status_code == 400
         assert refused.json()["errors"][0]["param"] == "wait"
 
-    def test_never_takes_more_than_half_of_the_threads(self, monkeypatch):
-        monkeypatch.setattr(waiting, "_places", threading.BoundedSemaphore(1))
+    def test_never_takes_more_than_its_share_of_the_threads(self, monkeypatch):
+        monkeypatch.setattr(waiting, "_polls", Bulkhead(1))
         looks = []
         held = threading.Thread(
             target=waiting.wait_until, args=(lambda: len(looks) > 0,), kwargs={"seconds": 5}

@@ -1,0 +1,53 @@
+"""Places for slow work, so that it cannot take every thread of a web process.
+
+At most half of the threads talk to upstreams (Razorpay, Cloudinary), and at most a quarter
+waits in long polls (`payments/waiting.py`): a quarter always serves the catalogue.
+
+    with bulkhead.place():
+        reply = session.post(...)
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+
+from notevault.kit import deadline
+
+
+class Full(Exception):
+    """Every place is taken; the caller is refused at once instead of waiting for one."""
+
+
+class Bulkhead:
+    def __init__(self, places: int) -> None:
+        self._places = threading.BoundedSemaphore(max(1, places))
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold one place inside. Raises Full, at once, when there is none."""
+        if not self._places.acquire(blocking=False):
+            raise Full
+        try:
+            yield
+        finally:
+            self._places.release()
+
+
+_upstreams = Bulkhead(settings.WEB_THREADS // 2)
+
+
+@contextmanager
+def place() -> Iterator[None]:
+    """A place for one call of an upstream. Raises Full when half of the threads are in one.
+
+    Only requests are counted: a worker's threads serve nobody else.
+    """
+    if not deadline.is_set():
+        yield
+        return
+    with _upstreams.place():
+        yield

@@ -1,0 +1,81 @@
+"""Where a job goes that gave up: a row with its arguments and its error, until it is replayed.
+
+`ops.jobs` buries and digs out; people replay and discard through `ops.replay`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from notevault.kit.logging import redact_text
+from ops.models import DeadLetter
+from ops.states import LetterState
+from ops.transactions import use_case
+
+# Ids and numbers differ from case to case of one fault.
+_PARTICULARS = re.compile(r"\w*\d[\w-]*")
+
+
+@use_case
+def bury(
+    *,
+    task: str,
+    arguments: dict[str, Any],
+    error: BaseException,
+    job_id: int,
+    attempts: int,
+    request_id: str,
+    now: datetime,
+    letter_id: UUID | None = None,
+) -> DeadLetter:
+    """Keep a job that gave up. One that was replayed from a letter opens that letter again.
+
+    Repeating it for the same job changes nothing.
+    """
+    text = redact_text(f"{type(error).__name__}: {error}")[:500].replace("\x00", "")
+    fingerprint = fingerprint_of(task, text)
+    known = DeadLetter.objects.select_for_update().filter(pk=letter_id).first()
+    if known is None:
+        letter, _ = DeadLetter.objects.get_or_create(
+            job_id=job_id,
+            defaults={
+                "task": task,
+                "arguments": arguments,
+                "error": text,
+                "fingerprint": fingerprint,
+                "attempts": attempts,
+                "request_id": request_id,
+                "buried_at": now,
+                "last_failed_at": now,
+            },
+        )
+        return letter
+    if known.state == LetterState.RETRYING:
+        known.move(
+            LetterState.OPEN,
+            why="failed again",
+            now=now,
+            error=text,
+            fingerprint=fingerprint,
+            attempts=known.attempts + attempts,
+            job_id=job_id,
+            last_failed_at=now,
+        )
+    return known
+
+
+@use_case
+def resolve(*, letter_id: UUID, now: datetime) -> None:
+    """The replayed job has done its work."""
+    letter = DeadLetter.objects.select_for_update().filter(pk=letter_id).first()
+    if letter is not None and letter.state == LetterState.RETRYING:
+        letter.move(LetterState.RESOLVED, why="replayed", now=now)
+
+
+def fingerprint_of(task: str, error: str) -> str:
+    general = _PARTICULARS.sub("#", error)
+    return hashlib.sha256(f"{task}\0{general}".encode()).hexdigest()[:16]

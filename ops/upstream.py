@@ -1,0 +1,61 @@
+"""A call to somebody else's service: what every adapter wraps around its network calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.db import connection
+
+from notevault.kit import bulkhead, deadline
+from ops import breakers
+
+BUSY_RETRY_AFTER_S = 1
+# With less than this left of a request's time a call could only be cut off.
+LEAST_S = 0.2
+
+
+@dataclass
+class Call:
+    """One call under way. It failed unless `succeeded` says otherwise at its end."""
+
+    timeout_s: float
+    succeeded: bool = False
+
+
+@contextmanager
+def calling(
+    name: str, *, most_s: float, refusal: Callable[[int], Exception]
+) -> Iterator[Call]:
+    """Admit one call by the breaker, the bulkhead and the request's deadline.
+
+    Raises `refusal(retry_after)` when the call is not to be made. No transaction may be
+    open; the database connection goes back to its pool while the upstream thinks.
+    """
+    timeout_s = deadline.remaining(most_s)
+    if timeout_s < LEAST_S:
+        raise refusal(BUSY_RETRY_AFTER_S)
+    try:
+        with bulkhead.place(), _admitted(name, timeout_s) as call:
+            yield call
+    except breakers.BreakerOpen as is_open:
+        raise refusal(is_open.retry_after) from is_open
+    except bulkhead.Full as full:
+        raise refusal(BUSY_RETRY_AFTER_S) from full
+
+
+@contextmanager
+def _admitted(name: str, timeout_s: float) -> Iterator[Call]:
+    ticket = breakers.admit(name)
+    call = Call(timeout_s)
+    _lend_connection()
+    try:
+        yield call
+    finally:
+        breakers.record(ticket, succeeded=call.succeeded)
+
+
+def _lend_connection() -> None:
+    if not connection.in_atomic_block:
+        connection.close()
