@@ -2,7 +2,7 @@
 
 import json
 
-from payments.sandbox import orders, payments, refunds, settlements
+from payments.sandbox import disputes, orders, payments, refunds, settlements
 from payments.sandbox.app import Sandbox
 from payments.sandbox.entities import Entity, collection
 from payments.sandbox.errors import RazorpayError, unknown_id
@@ -72,6 +72,14 @@ def list_refunds(sandbox: Sandbox, request: Request) -> Response:
 
 def fetch_refund(sandbox: Sandbox, request: Request, refund_id: str) -> Response:
     return json_response(refunds.get_refund(sandbox, refund_id))
+
+
+def list_disputes(sandbox: Sandbox, request: Request) -> Response:
+    return json_response(collection(sandbox.store.list_disputes(read_page(request.query))))
+
+
+def fetch_dispute(sandbox: Sandbox, request: Request, dispute_id: str) -> Response:
+    return json_response(disputes.get_dispute(sandbox, dispute_id))
 
 
 def combined_recon(sandbox: Sandbox, request: Request) -> Response:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from payments.sandbox.clock import Clock
@@ -35,6 +36,7 @@ class Sandbox:
         self.faults = FaultBoard()
         self.stopping = threading.Event()
         self._receipts_met: dict[str, object] = {}
+        self._waiting: list[threading.Thread] = []
         self.deliverer = Deliverer(store=self.store, clock=self.clock, url=config.webhook_url)
 
     def start(self) -> None:
@@ -42,6 +44,8 @@ class Sandbox:
 
     def stop(self) -> None:
         self.stopping.set()
+        for thread in self._waiting:
+            thread.join(1)
         self.deliverer.stop()
         self.store.close()
 
@@ -68,6 +72,26 @@ class Sandbox:
         """Whether an order of this receipt is asked for the first time since the start."""
         mine = object()
         return self._receipts_met.setdefault(receipt, mine) is mine
+
+    def set_clock(self, speed: float) -> None:
+        """Have the clock run at another speed; what is still to be waited for follows it."""
+        now, ratio = self.clock.now(), self.clock.speed / speed
+        with self.store.transaction():
+            self.store.stretch_expiries(now=now, ratio=ratio)
+            self.deliverer.outbox.stretch_retries(now=now, ratio=ratio)
+            self.clock.speed = speed
+        self.deliverer.reschedule()
+
+    def run_later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Run `action` after so many real seconds, unless the sandbox stops before."""
+
+        def wait() -> None:
+            if not self.stopping.wait(seconds):
+                action()
+
+        thread = threading.Thread(target=wait, name="later", daemon=True)
+        self._waiting = [*filter(threading.Thread.is_alive, self._waiting), thread]
+        thread.start()
 
     def checkout_signature(self, *, order_id: str, payment_id: str) -> str:
         return sign(self.config.key_secret, f"{order_id}|{payment_id}".encode())

@@ -5,6 +5,7 @@ import re
 import secrets
 from urllib.parse import urlsplit
 
+from payments.sandbox.aftermath import follow_up
 from payments.sandbox.app import Sandbox
 from payments.sandbox.entities import Entity
 from payments.sandbox.errors import RazorpayError
@@ -44,6 +45,7 @@ def pay(sandbox: Sandbox, request: Request, order_id: str) -> Response:
     callback_url = _read_callback(fields.get("callback_url", ""))
     attempt = read_attempt(fields)
     payment = pay_order(sandbox, order_id=order_id, attempt=attempt)
+    follow_up(sandbox, payment)
     if payment["status"] == "failed":
         return _failed(request, payment, callback_url)
     receipt = {

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass
 class Clock:
     """With `speed` 3600, an hour of waiting is over in one second.
 

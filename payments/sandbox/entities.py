@@ -1,4 +1,4 @@
-"""Orders, payments, refunds and events in the shape in which Razorpay sends them."""
+"""Orders, payments, refunds, disputes and events in the shape in which Razorpay sends them."""
 
 import hashlib
 import json
@@ -12,6 +12,22 @@ Notes: TypeAlias = dict[str, Any] | list[Any]
 
 ALPHABET = string.ascii_letters + string.digits
 ID_LENGTH = 14
+DAYS_TO_RESPOND = 7
+EVIDENCE = (
+    "summary",
+    "shipping_proof",
+    "billing_proof",
+    "cancellation_proof",
+    "customer_communication",
+    "proof_of_service",
+    "explanation_letter",
+    "refund_confirmation",
+    "access_activity_log",
+    "refund_cancellation_policy",
+    "term_and_conditions",
+    "others",
+    "submitted_at",
+)
 
 
 def new_id(prefix: str = "") -> str:
@@ -111,6 +127,25 @@ def new_refund(
         "status": "processed",
         "speed_processed": "instant" if speed == "optimum" else "normal",
         "speed_requested": speed,
+    }
+
+
+def new_dispute(
+    *, payment: Entity, amount: int, phase: str, reason_code: str, created_at: int
+) -> Entity:
+    return {
+        "id": new_id("disp"),
+        "entity": "dispute",
+        "payment_id": payment["id"],
+        "amount": amount,
+        "currency": payment["currency"],
+        "amount_deducted": 0,
+        "reason_code": reason_code,
+        "respond_by": created_at + DAYS_TO_RESPOND * 24 * 3600,
+        "status": "open",
+        "phase": phase,
+        "created_at": created_at,
+        "evidence": {"amount": amount} | dict.fromkeys(EVIDENCE),
     }
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from payments.sandbox.app import Sandbox
-from payments.sandbox.errors import server_failed, unrelated_to_payment
+from payments.sandbox.errors import RazorpayError, server_failed, unrelated_to_payment
 from payments.sandbox.faults import API_KINDS, DEFAULT_SECONDS
-from payments.sandbox.magic import fault_of_amount
+from payments.sandbox.magic import FAULTS_BY_AMOUNT
 from payments.sandbox.messages import ConnectionCut, Request, Response, error_response
 
 BAD_GATEWAY = b"""<html>
@@ -28,10 +28,26 @@ def answer_with_faults(
     fault = sandbox.faults.take(kinds=API_KINDS, where=operation, text=_text_of(request))
     if fault is not None:
         return _go_wrong(sandbox, kind=fault.kind, seconds=fault.seconds, work=work)
-    kind = fault_of_amount(sandbox, request) if operation == "create_order" else None
+    kind = _fault_of_amount(sandbox, request) if operation == "create_order" else None
     if kind is not None:
         return _go_wrong(sandbox, kind=kind, seconds=DEFAULT_SECONDS.get(kind, 0), work=work)
     return work()
+
+
+def _fault_of_amount(sandbox: Sandbox, request: Request) -> str | None:
+    """The fault that an order's amount asks for, once per receipt so that a retry succeeds.
+
+    Without a receipt no retry can be told from a new order, and each one meets the fault.
+    """
+    try:
+        body = request.json_object()
+    except RazorpayError:
+        return None
+    amount, receipt = body.get("amount"), body.get("receipt")
+    kind = FAULTS_BY_AMOUNT.get(amount) if isinstance(amount, int) else None
+    if kind is None or (isinstance(receipt, str) and not sandbox.meet_first(receipt)):
+        return None
+    return kind
 
 
 def _text_of(request: Request) -> str:

@@ -1,8 +1,22 @@
-"""Values that make a payment or an order go wrong, for whom the control endpoint is too far."""
+"""Values that make things go wrong, for whom the control endpoint is out of reach."""
 
-from payments.sandbox.app import Sandbox
-from payments.sandbox.errors import RazorpayError
-from payments.sandbox.messages import Request
+LATE = "late@razorpay"
+MANUAL = "manual@razorpay"
+TWICE = "twice@razorpay"
+REFUNDED = "refunded@razorpay"
+DISPUTED = "disputed@razorpay"
+WRONG_AMOUNT = "wrongamount@razorpay"
+DOLLARS = "dollars@razorpay"
+
+MAGIC_VPAS = {
+    LATE: "fails, and is authorised 3 seconds later",
+    MANUAL: "is authorised, and never captured by itself",
+    TWICE: "pays, and then pays the same order a second time",
+    REFUNDED: "pays, and is then refunded in the dashboard",
+    DISPUTED: "pays, and is then disputed",
+    WRONG_AMOUNT: "pays one rupee less than the order's amount",
+    DOLLARS: "pays in USD",
+}
 
 FAULTS_BY_AMOUNT = {
     900429: "rate_limited",
@@ -13,19 +27,3 @@ FAULTS_BY_AMOUNT = {
     900002: "reset_after",
     900003: "answer_lost",
 }
-
-
-def fault_of_amount(sandbox: Sandbox, request: Request) -> str | None:
-    """The fault that an order's amount asks for, once per receipt so that a retry succeeds.
-
-    Without a receipt no retry can be told from a new order, and each one meets the fault.
-    """
-    try:
-        body = request.json_object()
-    except RazorpayError:
-        return None
-    amount, receipt = body.get("amount"), body.get("receipt")
-    kind = FAULTS_BY_AMOUNT.get(amount) if isinstance(amount, int) else None
-    if kind is None or (isinstance(receipt, str) and not sandbox.meet_first(receipt)):
-        return None
-    return kind

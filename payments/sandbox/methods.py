@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from payments.sandbox.entities import Entity, new_id, random_digits
 from payments.sandbox.errors import RazorpayError
+from payments.sandbox.magic import DOLLARS, LATE, MANUAL, WRONG_AMOUNT
 
 VPA = re.compile(r"[A-Za-z0-9._-]{2,256}@[A-Za-z][A-Za-z0-9]{1,63}")
+SUCCEEDING_VPA = "success@razorpay"
 FAILING_VPA = "failure@razorpay"
+ONE_RUPEE = 100
 TEST_CARD = "4100280000001007"
 BANKS = {
     "HDFC": "HDFC Bank",
@@ -28,11 +31,16 @@ class Failure:
 
 @dataclass(frozen=True)
 class Attempt:
-    """`instrument` holds the payment fields of the method, `failure` how it will end."""
+    """`instrument` holds the payment fields of the method, `failure` how it will end.
+
+    `shortfall` is what the bank sends too little, in paise.
+    """
 
     method: str
     instrument: Entity
-    failure: Failure | None
+    failure: Failure | None = None
+    shortfall: int = 0
+    is_left_to_merchant: bool = False
 
 
 def read_attempt(fields: Mapping[str, str]) -> Attempt:
@@ -56,10 +64,20 @@ def _read_upi(fields: Mapping[str, str], fails: bool) -> Attempt:
         raise RazorpayError(
             "Invalid VPA. Please enter a valid Virtual Payment Address", field="vpa"
         )
-    failure = _declined_by("issuer") if fails or vpa == FAILING_VPA else None
+    failure = _declined_by("issuer") if fails or vpa in (FAILING_VPA, LATE) else None
+    return Attempt(
+        "upi",
+        upi_instrument(vpa, reference=None if failure else random_digits(12)),
+        failure,
+        shortfall=ONE_RUPEE if vpa == WRONG_AMOUNT else 0,
+        is_left_to_merchant=vpa == MANUAL,
+    )
+
+
+def upi_instrument(vpa: str, *, reference: str | None) -> Entity:
     upi = {"payer_account_type": "bank_account", "vpa": vpa, "flow": "collect"}
-    reference = None if failure else random_digits(12)
-    return Attempt("upi", {"vpa": vpa, "upi": upi, "acquirer_data": {"rrn": reference}}, failure)
+    instrument: Entity = {"vpa": vpa, "upi": upi, "acquirer_data": {"rrn": reference}}
+    return instrument | {"currency": "USD"} if vpa == DOLLARS else instrument
 
 
 def _read_card(fields: Mapping[str, str], fails: bool) -> Attempt:

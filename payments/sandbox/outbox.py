@@ -81,6 +81,15 @@ class Outbox:
             (due_at, delivery_id),
         )
 
+    def stretch_retries(self, *, now: float, ratio: float) -> None:
+        """Multiply the waits before the next tries and before giving up; a first try stays."""
+        self._store.execute(
+            "UPDATE deliveries SET started_at = :now + (started_at - :now) * :ratio, "
+            "due_at = CASE attempts WHEN 0 THEN due_at ELSE :now + (due_at - :now) * :ratio END "
+            "WHERE state = 'pending'",
+            {"now": now, "ratio": ratio},
+        )
+
     def disabled_at(self) -> int | None:
         value: int | None = self._store.one("SELECT disabled_at FROM endpoint")["disabled_at"]
         return value

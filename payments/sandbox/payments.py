@@ -39,6 +39,8 @@ def pay_order(sandbox: Sandbox, *, order_id: str, attempt: Attempt) -> Entity:
         payment = start_payment(sandbox, order=order, attempt=attempt)
         if attempt.failure:
             fail_payment(sandbox, payment=payment, failure=attempt.failure)
+        elif attempt.is_left_to_merchant:
+            record_authorization(sandbox, payment=payment)
         else:
             authorize_payment(sandbox, payment=payment)
     return payment
@@ -50,6 +52,7 @@ def start_payment(sandbox: Sandbox, *, order: Entity, attempt: Attempt) -> Entit
     payment = new_payment(
         order=order, method=attempt.method, instrument=attempt.instrument, created_at=int(now)
     )
+    payment["amount"] = max(payment["amount"] - attempt.shortfall, 1)
     sandbox.store.insert_payment(
         payment,
         automatic_until=now + sandbox.clock.lasting(capture["automatic_expiry_period"] * 60),
@@ -81,12 +84,7 @@ def authorize_payment(sandbox: Sandbox, *, payment: Entity) -> None:
 
     A payment for an order that is paid already is refunded and never captured.
     """
-    payment |= {"status": "authorized"} | dict.fromkeys(
-        ("error_code", "error_description", "error_source", "error_step", "error_reason")
-    )
-    sandbox.store.save_payment(payment)
-    sandbox.store.mark_order_authorized(payment["order_id"])
-    sandbox.emit("payment.authorized", payment=payment_in_event(payment))
+    record_authorization(sandbox, payment=payment)
     order = get_order(sandbox, payment["order_id"])
     capture = sandbox.store.get_capture(order["id"])
     is_in_time = sandbox.clock.now() < sandbox.store.automatic_until(payment["id"])
@@ -94,6 +92,16 @@ def authorize_payment(sandbox: Sandbox, *, payment: Entity) -> None:
         give_back(sandbox, payment=payment, speed=capture["refund_speed"])
     elif capture["capture"] == "automatic" and is_in_time:
         settle_capture(sandbox, payment=payment, order=order)
+
+
+def record_authorization(sandbox: Sandbox, *, payment: Entity) -> None:
+    """Step: the bank said yes, and nothing follows from it yet."""
+    payment |= {"status": "authorized"} | dict.fromkeys(
+        ("error_code", "error_description", "error_source", "error_step", "error_reason")
+    )
+    sandbox.store.save_payment(payment)
+    sandbox.store.mark_order_authorized(payment["order_id"])
+    sandbox.emit("payment.authorized", payment=payment_in_event(payment))
 
 
 def capture_payment(sandbox: Sandbox, *, payment_id: str, body: Mapping[str, Any]) -> Entity:
@@ -111,18 +119,24 @@ def capture_payment(sandbox: Sandbox, *, payment_id: str, body: Mapping[str, Any
 
 def settle_capture(sandbox: Sandbox, *, payment: Entity, order: Entity) -> None:
     """Step: the money is the merchant's, the order is paid, rival payments are given back."""
-    fee, tax = gateway_fee(payment["amount"])
-    payment |= {"status": "captured", "captured": True, "fee": fee, "tax": tax}
-    sandbox.store.save_payment(payment)
-    sandbox.store.set_payment_captured(payment["id"], sandbox.clock.timestamp())
-    order |= {"status": "paid", "amount_paid": order["amount"], "amount_due": 0}
+    paid, due = payment["amount"], order["amount"] - payment["amount"]
+    order |= {"status": "paid", "amount_paid": paid, "amount_due": due}
     sandbox.store.save_order(order)
-    sandbox.emit("payment.captured", payment=payment_in_event(payment))
+    record_capture(sandbox, payment=payment)
     sandbox.emit("order.paid", payment=payment_in_event(payment), order=order)
     speed = sandbox.store.get_capture(order["id"])["refund_speed"]
     for rival in sandbox.store.list_payments_of_order(order["id"]):
         if rival["status"] == "authorized":
             give_back(sandbox, payment=rival, speed=speed)
+
+
+def record_capture(sandbox: Sandbox, *, payment: Entity) -> None:
+    """Step: the money is the merchant's, and nothing follows from it yet."""
+    fee, tax = gateway_fee(payment["amount"])
+    payment |= {"status": "captured", "captured": True, "fee": fee, "tax": tax}
+    sandbox.store.save_payment(payment)
+    sandbox.store.set_payment_captured(payment["id"], sandbox.clock.timestamp())
+    sandbox.emit("payment.captured", payment=payment_in_event(payment))
 
 
 def give_back(sandbox: Sandbox, *, payment: Entity, speed: str) -> None:

@@ -49,7 +49,7 @@ def _page(method: str, path: str, handler: Handler) -> Route:
 
 
 def _compile(path: str) -> re.Pattern[str]:
-    return re.compile(path.replace("{id}", "([^/]+)"))
+    return re.compile(re.sub(r"\{\w+\}", "([^/]+)", path))
 
 
 ROUTES = (
@@ -65,6 +65,8 @@ ROUTES = (
     _api("GET", "/v1/payments/{id}/refunds/{id}", api.fetch_payment_refund),
     _api("GET", "/v1/refunds", api.list_refunds),
     _api("GET", "/v1/refunds/{id}", api.fetch_refund),
+    _api("GET", "/v1/disputes", api.list_disputes),
+    _api("GET", "/v1/disputes/{id}", api.fetch_dispute),
     _api("GET", "/v1/settlements/recon/combined", api.combined_recon),
     _control("GET", "/events", api.list_events),
     _control("POST", "/events/{id}/replay", api.replay_event),
@@ -73,6 +75,15 @@ ROUTES = (
     _control("GET", "/faults", control.list_faults),
     _control("DELETE", "/faults", control.clear_faults),
     _control("DELETE", "/faults/{id}", control.remove_fault),
+    _control("POST", "/payments/{id}/dashboard-refund", control.refund_in_dashboard),
+    _control("POST", "/payments/{id}/authorize", control.authorize_late),
+    _control("POST", "/payments/{id}/dispute", control.open_dispute),
+    _control("POST", "/orders/{id}/second-capture", control.capture_again),
+    _control("POST", "/disputes/{id}/{step}", control.move_dispute),
+    _control("POST", "/settlements/process", control.process_settlement),
+    _control("POST", "/settlements/{id}/adjust", control.adjust_settlement),
+    _control("GET", "/clock", control.show_clock),
+    _control("POST", "/clock", control.set_clock),
     _page("GET", "/", index.show_index),
     _page("GET", "/checkout", checkout.find_checkout),
     _page("GET", "/checkout/{id}", checkout.show_checkout),
@@ -86,10 +97,10 @@ def dispatch(sandbox: Sandbox, request: Request) -> Response:
 
     Whatever happens, there is an answer; only a fault may raise ConnectionCut instead.
     """
-    route, parameters = _find_route(request)
+    route, _ = _find_route(request)
 
     def work() -> Response:
-        return _answer(sandbox, request, route, parameters)
+        return _answer(sandbox, request, route)
 
     if route is None or not route.is_operation:
         return work()
@@ -97,16 +108,20 @@ def dispatch(sandbox: Sandbox, request: Request) -> Response:
     return answer_with_faults(sandbox, request, operation=name, work=work)
 
 
-def _answer(
-    sandbox: Sandbox, request: Request, route: Route | None, parameters: tuple[str, ...]
-) -> Response:
+def perform(sandbox: Sandbox, request: Request) -> Response:
+    """Do what a request asks, for a caller who needs no keys; raises RazorpayError."""
+    route, parameters = _find_route(request)
+    if route is None:
+        raise unrelated_to_payment("The requested URL was not found on the server.", status=404)
+    give_back_expired(sandbox)
+    return route.handler(sandbox, request, *parameters)
+
+
+def _answer(sandbox: Sandbox, request: Request, route: Route | None) -> Response:
     try:
-        if route is None:
-            raise unrelated_to_payment("The requested URL was not found on the server.", status=404)
-        if not route.is_open:
+        if route is not None and not route.is_open:
             _authenticate(sandbox, request)
-        give_back_expired(sandbox)
-        return route.handler(sandbox, request, *parameters)
+        return perform(sandbox, request)
     except RazorpayError as refusal:
         if route is not None and route.is_page and not request.wants_json:
             return error_page(refusal)

@@ -26,7 +26,7 @@ from payments.sandbox.messages import (
     error_response,
     parse_fields,
 )
-from payments.sandbox.routing import dispatch
+from payments.sandbox.routing import dispatch, perform
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 MAX_BODY = 1024 * 1024
@@ -211,6 +211,14 @@ class RunningSandbox:
         """Arm a fault as POST /faults does; raises RazorpayError when there is no such fault."""
         wish = {"kind": kind, "where": where, "times": times, "seconds": seconds, "match": match}
         return self.app.faults.arm(wish)
+
+    def act(self, path: str, **fields: Any) -> dict[str, Any]:
+        """Post to a path of the control endpoint, such as /payments/{id}/authorize.
+
+        Gives its JSON answer; raises RazorpayError when it refuses.
+        """
+        request = Request(method="POST", path=path, body=json.dumps(fields).encode())
+        return perform(self.app, request).json()
 
     def stop(self) -> None:
         """Stop answering and sending; a second call does nothing."""

@@ -1,4 +1,4 @@
-"""The settlement report: every captured payment and processed refund, settled at once."""
+"""Settlements: every captured payment and processed refund, settled at once."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
@@ -6,9 +6,15 @@ from typing import Any
 
 from payments.sandbox.app import Sandbox
 from payments.sandbox.entities import Entity, collection, stable_id
-from payments.sandbox.errors import RazorpayError
+from payments.sandbox.errors import RazorpayError, unknown_id
 from payments.sandbox.store import decode
-from payments.sandbox.validation import Page, read_integer, read_page
+from payments.sandbox.validation import (
+    LARGEST_INTEGER,
+    Page,
+    read_integer,
+    read_page,
+    refuse_extra_fields,
+)
 
 IST = timezone(timedelta(hours=5, minutes=30), "IST")
 MOST_ROWS = 1000
@@ -20,6 +26,49 @@ def combined_recon(sandbox: Sandbox, query: Mapping[str, str]) -> Entity:
     start, end = _window(query)
     rows = sandbox.store.list_settled(Page(start=start, end=end, count=page.count, skip=page.skip))
     return collection([_recon_item(row) for row in rows])
+
+
+def adjust_settlement(sandbox: Sandbox, *, entity_id: str, body: Mapping[str, Any]) -> Entity:
+    """Have the report show a payment or refund with an amount that is off by so many paise."""
+    refuse_extra_fields(body, allowed={"difference"})
+    with sandbox.store.transaction():
+        settled = sandbox.store.find_payment(entity_id) or sandbox.store.find_refund(entity_id)
+        if settled is None:
+            raise unknown_id()
+        difference = _read_difference(body, amount=settled["amount"])
+        sandbox.store.save_adjustment(entity_id=entity_id, difference=difference)
+    return {"entity_id": entity_id, "difference": difference}
+
+
+def process_settlement(sandbox: Sandbox) -> Entity:
+    """Tell the merchant that the settlement of today, in Indian time, is on its way."""
+    now = sandbox.clock.timestamp()
+    start = _midnight_before(now)
+    whole_day = Page(start=int(start.timestamp()), end=now, count=LARGEST_INTEGER, skip=0)
+    with sandbox.store.transaction():
+        items = [_recon_item(row) for row in sandbox.store.list_settled(whole_day)]
+        of_today = _settlement_of(now)
+        settlement = {
+            "id": of_today["settlement_id"],
+            "entity": "settlement",
+            "amount": sum(item["credit"] - item["debit"] for item in items),
+            "status": "processed",
+            "fees": sum(item["fee"] for item in items),
+            "tax": sum(item["tax"] for item in items),
+            "utr": of_today["settlement_utr"],
+            "created_at": now,
+        }
+        sandbox.emit("settlement.processed", settlement=settlement)
+    return settlement
+
+
+def _read_difference(body: Mapping[str, Any], *, amount: int) -> int:
+    value = body.get("difference")
+    if not isinstance(value, int) or isinstance(value, bool) or not -amount <= value <= amount:
+        raise RazorpayError(
+            f"The difference must be an integer from {-amount} to {amount}.", field="difference"
+        )
+    return value
 
 
 def _window(query: Mapping[str, str]) -> tuple[int, int]:
@@ -46,14 +95,15 @@ def _recon_item(row: Any) -> Entity:
     payment: Entity = decode(row["payment"])
     refund = decode(row["refund"]) if row["refund"] else None
     booked = refund or payment
+    amount = booked["amount"] + row["difference"]
     fee, tax = (0, 0) if refund else (payment["fee"], payment["tax"])
     is_card = payment["method"] == "card"
     return {
         "entity_id": booked["id"],
         "type": booked["entity"],
-        "debit": refund["amount"] if refund else 0,
-        "credit": 0 if refund else payment["amount"] - fee,
-        "amount": booked["amount"],
+        "debit": amount if refund else 0,
+        "credit": 0 if refund else amount - fee,
+        "amount": amount,
         "currency": booked["currency"],
         "fee": fee,
         "tax": tax,
@@ -79,9 +129,13 @@ def _recon_item(row: Any) -> Entity:
 
 def _settlement_of(settled_at: int) -> dict[str, str]:
     """Each Indian day is one settlement, so its id and UTR never change."""
-    day = datetime.fromtimestamp(settled_at, IST).replace(hour=0, minute=0, second=0)
+    day = _midnight_before(settled_at)
     settlement_id = stable_id("setl", day.date().isoformat())
     return {
         "settlement_id": settlement_id,
         "settlement_utr": f"{int(day.timestamp())}{settlement_id[5:11].lower()}",
     }
+
+
+def _midnight_before(timestamp: int) -> datetime:
+    return datetime.fromtimestamp(timestamp, IST).replace(hour=0, minute=0, second=0)

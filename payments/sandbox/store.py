@@ -9,70 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from payments.sandbox.entities import Entity
+from payments.sandbox.schema import SCHEMA_VERSION, SCRIPTS
 from payments.sandbox.validation import Page
-
-SCHEMA_VERSION = 1
-SCHEMA = """
-CREATE TABLE orders (
-    seq INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    receipt TEXT UNIQUE,
-    created_at INTEGER NOT NULL,
-    authorized INTEGER NOT NULL DEFAULT 0,
-    capture TEXT NOT NULL,
-    entity TEXT NOT NULL
-);
-CREATE TABLE payments (
-    seq INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    order_id TEXT NOT NULL REFERENCES orders (id),
-    status TEXT NOT NULL,
-    created_at INTEGER NOT NULL,
-    captured_at INTEGER,
-    automatic_until REAL NOT NULL,
-    expires_at REAL NOT NULL,
-    entity TEXT NOT NULL
-);
-CREATE INDEX payments_by_order ON payments (order_id);
-CREATE INDEX payments_by_capture ON payments (captured_at);
-CREATE INDEX payments_uncaptured ON payments (expires_at) WHERE status = 'authorized';
-CREATE TABLE refunds (
-    seq INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    payment_id TEXT NOT NULL REFERENCES payments (id),
-    status TEXT NOT NULL,
-    created_at INTEGER NOT NULL,
-    entity TEXT NOT NULL
-);
-CREATE INDEX refunds_by_payment ON refunds (payment_id);
-CREATE INDEX refunds_by_time ON refunds (created_at);
-CREATE TABLE refund_keys (
-    key TEXT PRIMARY KEY,
-    fingerprint TEXT NOT NULL,
-    refund_id TEXT NOT NULL REFERENCES refunds (id)
-);
-CREATE TABLE events (
-    seq INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    event TEXT NOT NULL,
-    body BLOB NOT NULL,
-    signature TEXT NOT NULL,
-    created_at INTEGER NOT NULL
-);
-CREATE TABLE deliveries (
-    id INTEGER PRIMARY KEY,
-    event_id TEXT NOT NULL REFERENCES events (id),
-    state TEXT NOT NULL,
-    started_at REAL NOT NULL,
-    due_at REAL NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    last_status TEXT
-);
-CREATE INDEX deliveries_by_event ON deliveries (event_id);
-CREATE INDEX deliveries_pending ON deliveries (due_at) WHERE state = 'pending';
-CREATE TABLE endpoint (disabled_at INTEGER);
-INSERT INTO endpoint VALUES (NULL);
-"""
 
 
 class StateFileUnusable(Exception):
@@ -97,13 +35,13 @@ class Store:
 
     def _prepare(self) -> None:
         version = self.one("PRAGMA user_version")["user_version"]
-        if version not in (0, SCHEMA_VERSION):
-            raise StateFileUnusable("another version of the sandbox wrote it")
+        if version > SCHEMA_VERSION:
+            raise StateFileUnusable("a later version of the sandbox wrote it")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("PRAGMA foreign_keys = ON")
-        if version == 0:
-            self._db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+        for number, script in enumerate(SCRIPTS[version:], start=version + 1):
+            self._db.executescript(f"BEGIN;{script}PRAGMA user_version = {number};COMMIT;")
 
     def close(self) -> None:
         with self._lock:
@@ -244,6 +182,14 @@ class Store:
             "SELECT entity FROM payments WHERE status = 'authorized' AND expires_at <= ?", (now,)
         )
 
+    def stretch_expiries(self, *, now: float, ratio: float) -> None:
+        """Multiply the time that is left for captures."""
+        self.execute(
+            "UPDATE payments SET automatic_until = :now + (automatic_until - :now) * :ratio, "
+            "expires_at = :now + (expires_at - :now) * :ratio WHERE captured_at IS NULL",
+            {"now": now, "ratio": ratio},
+        )
+
     def insert_refund(self, refund: Entity) -> None:
         self.execute(
             "INSERT INTO refunds (id, payment_id, status, created_at, entity) "
@@ -276,17 +222,44 @@ class Store:
         )
 
     def list_settled(self, page: Page) -> list[Any]:
-        """Rows with `payment`, `refund` (or NULL), `settled_at` and the order's `receipt`."""
+        """Rows with `payment`, `refund` (or NULL), `settled_at`, the order's `receipt`, and the
+        `difference` by which the settled amount is off."""
         return self.rows(
-            "SELECT * FROM (SELECT p.captured_at AS settled_at, p.seq AS seq, "
+            "SELECT s.*, coalesce(a.difference, 0) AS difference FROM ("
+            "SELECT p.captured_at AS settled_at, p.seq AS seq, p.id AS id, "
             "p.entity AS payment, NULL AS refund, o.receipt AS receipt "
             "FROM payments p JOIN orders o ON o.id = p.order_id "
             "WHERE p.captured_at BETWEEN :start AND :end "
-            "UNION ALL SELECT r.created_at, r.seq, p.entity, r.entity, o.receipt "
+            "UNION ALL SELECT r.created_at, r.seq, r.id, p.entity, r.entity, o.receipt "
             "FROM refunds r JOIN payments p ON p.id = r.payment_id "
             "JOIN orders o ON o.id = p.order_id WHERE r.created_at BETWEEN :start AND :end "
-            "AND r.status = 'processed' AND p.captured_at IS NOT NULL) "
-            "ORDER BY settled_at, refund IS NOT NULL, seq LIMIT :count OFFSET :skip",
+            "AND r.status = 'processed' AND p.captured_at IS NOT NULL) s "
+            "LEFT JOIN adjustments a ON a.entity_id = s.id "
+            "ORDER BY settled_at, refund IS NOT NULL, s.seq LIMIT :count OFFSET :skip",
+            vars(page),
+        )
+
+    def save_adjustment(self, *, entity_id: str, difference: int) -> None:
+        self.execute("INSERT OR REPLACE INTO adjustments VALUES (?, ?)", (entity_id, difference))
+
+    def insert_dispute(self, dispute: Entity) -> None:
+        self.execute(
+            "INSERT INTO disputes (id, payment_id, created_at, entity) VALUES (?, ?, ?, ?)",
+            (dispute["id"], dispute["payment_id"], dispute["created_at"], json.dumps(dispute)),
+        )
+
+    def save_dispute(self, dispute: Entity) -> None:
+        self.execute(
+            "UPDATE disputes SET entity = ? WHERE id = ?", (json.dumps(dispute), dispute["id"])
+        )
+
+    def find_dispute(self, dispute_id: str) -> Entity | None:
+        return self._entity("SELECT entity FROM disputes WHERE id = ?", dispute_id)
+
+    def list_disputes(self, page: Page) -> list[Entity]:
+        return self._entities(
+            "SELECT entity FROM disputes WHERE created_at BETWEEN :start AND :end "
+            "ORDER BY seq DESC LIMIT :count OFFSET :skip",
             vars(page),
         )
 

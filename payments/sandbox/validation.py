@@ -105,6 +105,15 @@ def read_minutes(body: Mapping[str, Any], name: str, *, least: int, most: int, d
     return value
 
 
+def read_speed(body: Mapping[str, Any]) -> float:
+    value = body.get("speed")
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        value = 0
+    if not 0 < value <= LARGEST_INTEGER:
+        raise RazorpayError("The speed must be a number above 0.", field="speed")
+    return float(value)
+
+
 def read_page(query: Mapping[str, str], *, largest: int = 100) -> Page:
     count = read_integer(query, "count", default=10)
     if count < 1:

@@ -83,6 +83,14 @@ class Deliverer:
             heapq.heappush(self._queue, (due_at, delivery_id))
             self._wake.notify()
 
+    def reschedule(self) -> None:
+        """Take over the times of the state file for all that is not under way already."""
+        now = self._clock.now()
+        later = {(due_at, number) for due_at, number in self.outbox.list_pending() if due_at > now}
+        with self._wake:
+            self._queue = sorted(later.union(self._queue))
+            self._wake.notify_all()
+
     def _run(self) -> None:
         with requests.Session() as session:
             session.trust_env = False
