@@ -131,9 +131,7 @@ class Injector:
 
     def _act(self, fault: Fault) -> bool:
         """Something at the gateway with one of the payments so far; it may refuse."""
-        payment = self._records.pick_payment(
-            fault.pick, failed=fault.name == "late_authorisation"
-        )
+        payment = self._records.pick_payment(fault.pick, failed=fault.name == "late_authorisation")
         if payment is None:
             return False
         try:

@@ -57,7 +57,7 @@ class Plan:
 
 def make_plans(*, seed: int, buyers: int, notes: int) -> Iterator[Plan]:
     """Plans without end."""
-    dice = Random(f"{seed}:buyers")  # noqa: S311 a simulation
+    dice = Random(f"{seed}:buyers")
     number = 0
     while True:
         number += 1

@@ -57,30 +57,9 @@ class Purchase:
 
     def carry_out(self) -> None:
         order = self.order()
-        if order is None:
-            return
-        self.pause()
-        match self.plan.way:
-            case Way.PAYS:
-                self.pay_and_report(order)
-            case Way.PAYS_TWICE:
-                self.pay_in_two_tabs(order)
-            case Way.NEVER_PAYS:
-                return
-            case Way.CANCELS:
-                self.cancel(order)
-            case Way.PAYS_CANCELLED:
-                self.cancel(order)
-                self.pay_and_report(order)
-            case Way.PAYS_EXPIRED:
-                self.staff.age_order(order["id"])
-                self.pay_and_report(order)
-            case Way.PAYS_OVERTAKEN:
-                self.pay_overtaken(order)
-            case Way.PAYS_WITHDRAWN:
-                self.pay_withdrawn(order)
-            case Way.LIES:
-                self.lie(order)
+        if order is not None:
+            time.sleep(self.plan.think_s)
+            HOW[self.plan.way](self, order)
 
     # Ordering
 
@@ -117,10 +96,11 @@ class Purchase:
 
     def pay_and_report(self, order: Entity) -> None:
         receipt = self.pay(order)
-        for _ in range(self.plan.reports if receipt else 0):
+        if receipt is None:
+            return
+        for _ in range(self.plan.reports):
             self.report(receipt)
-        if receipt:
-            self.await_outcome(order)
+        self.await_outcome(order)
 
     def pay(self, order: Entity) -> Entity | None:
         """The checkout's receipt, or None when the payment failed or was refused."""
@@ -147,11 +127,22 @@ class Purchase:
             )
         return None if error else reply
 
+    def walk_away(self, order: Entity) -> None:
+        """Never heard of again; the order expires by itself."""
+
     def pay_in_two_tabs(self, order: Entity) -> None:
         other = threading.Thread(target=self.pay_and_report, args=(order,))
         other.start()
         self.pay_and_report(order)
         other.join()
+
+    def pay_cancelled(self, order: Entity) -> None:
+        self.cancel(order)
+        self.pay_and_report(order)
+
+    def pay_expired(self, order: Entity) -> None:
+        self.staff.age_order(order["id"])
+        self.pay_and_report(order)
 
     def pay_overtaken(self, first: Entity) -> None:
         self.cancel(first)
@@ -195,8 +186,18 @@ class Purchase:
         if answer.is_success:
             self.records.note_order(answer.body)
 
-    def pause(self) -> None:
-        time.sleep(self.plan.think_s)
-
     def _call(self, method: str, path: str, **options: Any) -> Answer:
         return self.shop.call(method, path, token=self.buyer.token, **options)
+
+
+HOW: dict[Way, Callable[[Purchase, Entity], None]] = {
+    Way.PAYS: Purchase.pay_and_report,
+    Way.PAYS_TWICE: Purchase.pay_in_two_tabs,
+    Way.NEVER_PAYS: Purchase.walk_away,
+    Way.CANCELS: Purchase.cancel,
+    Way.PAYS_CANCELLED: Purchase.pay_cancelled,
+    Way.PAYS_EXPIRED: Purchase.pay_expired,
+    Way.PAYS_OVERTAKEN: Purchase.pay_overtaken,
+    Way.PAYS_WITHDRAWN: Purchase.pay_withdrawn,
+    Way.LIES: Purchase.lie,
+}

@@ -125,7 +125,7 @@ class Fault:
 
 def make_schedule(*, seed: int, count: int) -> list[Fault]:
     """`count` faults in order of time; a fault with `times` counts so many times."""
-    dice = Random(f"{seed}:faults")  # noqa: S311 a simulation
+    dice = Random(f"{seed}:faults")
     length = count * SECONDS_PER_FAULT
     storms = [length * (number + 0.5) / (count // FAULTS_PER_STORM) for number in _storms(count)]
     single = count - len(storms) * len(STORM) * STORM_TIMES
@@ -146,8 +146,9 @@ def _mix(dice: Random, count: int) -> list[Kind]:
 
 
 def _fault(dice: Random, kind: Kind, length: float, storms: Sequence[float]) -> Fault:
+    is_call = kind.family is Family.API
     return Fault(
-        at=_quiet_time(dice, length, storms) if kind.family is Family.API else dice.uniform(0, length),
+        at=_quiet_time(dice, length, storms) if is_call else dice.uniform(0, length),
         family=kind.family,
         name=kind.name,
         where=dice.choices(list(kind.where), list(kind.where.values()))[0],

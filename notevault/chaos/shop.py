@@ -93,9 +93,7 @@ class Shop:
             self.records.note_no_answer(what, why=why, seconds=seconds, allowed_s=wait_s)
             return NOTHING
         seconds = time.monotonic() - started
-        self.records.note_answer(
-            what, status=reply.status_code, seconds=seconds, allowed_s=wait_s
-        )
+        self.records.note_answer(what, status=reply.status_code, seconds=seconds, allowed_s=wait_s)
         return Answer(reply.status_code, _json(reply))
 
 

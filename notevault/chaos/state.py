@@ -79,12 +79,10 @@ class OurEvent:
 
 @dataclass(frozen=True)
 class OurJob:
-    """One that failed for good, or waits: `subject` is what it is about."""
+    """One that failed for good, or a dead letter; `subject` is its arguments in one text."""
 
-    id: int
     task: str
     subject: str
-    has_failed: bool
 
 
 @dataclass(frozen=True)
@@ -110,8 +108,8 @@ class State:
     accesses: list[OurAccess] = field(default_factory=list)
     events: list[OurEvent] = field(default_factory=list)
     failed_jobs: list[OurJob] = field(default_factory=list)
-    buried: frozenset[tuple[str, str]] = frozenset()
-    """Open dead letters: task and subject."""
+    letters: list[OurJob] = field(default_factory=list)
+    open_letters: list[OurJob] = field(default_factory=list)
     promises: Promises = field(default_factory=Promises)
 
     @cached_property

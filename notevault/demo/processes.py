@@ -125,6 +125,18 @@ class Processes:
             else:
                 process.child.send_signal(number)
 
+    def kill_child(self, name: str, *, pick: float) -> None:
+        """SIGKILL to one of its own children, such as one of gunicorn's; `pick` from 0 to 1."""
+        found = subprocess.run(
+            ["pgrep", "-P", str(self._named(name).child.pid)],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        children = sorted(map(int, found.stdout.split()))
+        if children:
+            os.kill(children[int(pick * len(children))], signal.SIGKILL)
+
     def revive(self) -> list[str]:
         """Start again what has ended, as a supervisor would; returns the names."""
         with self._lock:
