@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from notevault.chaos.crash_points import CrashPoints
 from notevault.chaos.gateway import SandboxRefused
 from notevault.chaos.purchase import Instruments
-from notevault.chaos.records import Records
+from notevault.chaos.records import PaymentMade, Records
 from notevault.chaos.schedule import Family, Fault
 from notevault.chaos.world import World
 
@@ -135,23 +135,23 @@ class Injector:
         if payment is None:
             return False
         try:
-            self._act_on(fault.name, payment.payment_id, payment.gateway_order_id)
+            self._act_on(fault.name, payment)
         except SandboxRefused:
             return False
         self.counts.fired[fault.name] += 1
         return True
 
-    def _act_on(self, name: str, payment_id: str, gateway_order_id: str) -> None:
+    def _act_on(self, name: str, payment: PaymentMade) -> None:
         sandbox = self._world.sandbox
         match name:
             case "dashboard_refund":
-                sandbox.act(payment_id, "dashboard-refund")
+                sandbox.act(payment.payment_id, "dashboard-refund")
             case "dashboard_refund_part":
-                half = int(sandbox.get_payment(payment_id)["amount"]) // 2
-                sandbox.act(payment_id, "dashboard-refund", amount=max(half, LEAST_REFUND_PAISE))
+                part = max(payment.amount_paise // 2, LEAST_REFUND_PAISE)
+                sandbox.act(payment.payment_id, "dashboard-refund", amount=part)
             case "second_capture":
-                sandbox.capture_again(gateway_order_id)
+                sandbox.capture_again(payment.gateway_order_id)
             case "dispute":
-                sandbox.act(payment_id, "dispute")
+                sandbox.act(payment.payment_id, "dispute")
             case "late_authorisation":
-                sandbox.act(payment_id, "authorize")
+                sandbox.act(payment.payment_id, "authorize")

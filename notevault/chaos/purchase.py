@@ -123,7 +123,12 @@ class Purchase:
         payment_id = known.get("payment_id") or known.get("razorpay_payment_id")
         if payment_id:
             self.records.note_payment(
-                PaymentMade(order["id"], order["gateway_order_id"], payment_id, failed=bool(error))
+                PaymentMade(
+                    gateway_order_id=order["gateway_order_id"],
+                    payment_id=payment_id,
+                    amount_paise=order["total_paise"],
+                    failed=bool(error),
+                )
             )
         return None if error else reply
 

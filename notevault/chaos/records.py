@@ -15,9 +15,9 @@ ALLOWANCE_S = 1.0
 class PaymentMade:
     """One that the sandbox's checkout page accepted, or refused: `failed`."""
 
-    order_id: str
     gateway_order_id: str
     payment_id: str
+    amount_paise: int
     failed: bool
 
 

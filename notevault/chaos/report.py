@@ -75,11 +75,12 @@ def _broken_answers(broken: list[str]) -> Iterator[str]:
 
 
 def _broken_rows(outcome: Outcome) -> Iterator[str]:
-    for finding in outcome.findings[:SHOWN]:
+    worst_first = sorted(outcome.findings, key=lambda finding: list(Harm).index(finding.harm))
+    for finding in worst_first[:SHOWN]:
         yield f"  {finding.harm}: {finding.what} (order {finding.order_id})"
-    if len(outcome.findings) > SHOWN:
-        yield f"  … and {len(outcome.findings) - SHOWN} more"
-    first = next((f for f in outcome.findings if f.order_id), None)
+    if len(worst_first) > SHOWN:
+        yield f"  … and {len(worst_first) - SHOWN} more"
+    first = next((finding for finding in worst_first if finding.order_id), None)
     if first is not None and first.order_id is not None:
         yield f"  The history of order {first.order_id}:"
         for line in evidence.history_of(first.order_id):
