@@ -117,9 +117,7 @@ class CircuitBreakerAdmin(ReadOnlyAdmin):
     def release(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
         return self._force(request, rows, Forced.NOT)
 
-    def _force(
-        self, request: HttpRequest, rows: QuerySet[Any], to: Forced
-    ) -> HttpResponse | None:
+    def _force(self, request: HttpRequest, rows: QuerySet[Any], to: Forced) -> HttpResponse | None:
         why = self.ask_why(
             request,
             rows,

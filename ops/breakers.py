@@ -101,7 +101,7 @@ def force(*, name: str, to: Forced, why: str, actor_id: UUID | None) -> None:
 
 
 def _find(name: str) -> CircuitBreaker | None:
-    return CircuitBreaker.objects.filter(pk=name).annotate(db_now=Now()).first()
+    return CircuitBreaker.objects.filter(name=name).annotate(db_now=Now()).first()
 
 
 def _now_of(row: CircuitBreaker) -> datetime:
@@ -112,12 +112,12 @@ def _now_of(row: CircuitBreaker) -> datetime:
 def _make(name: str) -> CircuitBreaker:
     row = CircuitBreaker(name=name, changed_at=Now())
     CircuitBreaker.objects.bulk_create([row], ignore_conflicts=True)
-    return CircuitBreaker.objects.annotate(db_now=Now()).get(pk=name)
+    return CircuitBreaker.objects.annotate(db_now=Now()).get(name=name)
 
 
 def _lock(name: str) -> CircuitBreaker:
     locked = CircuitBreaker.objects.select_for_update().annotate(db_now=Now())
-    return locked.get(pk=name)
+    return locked.get(name=name)
 
 
 def _refuse_early(row: CircuitBreaker, now: datetime) -> None:
@@ -173,9 +173,7 @@ def totals(seconds: dict[str, list[int]]) -> tuple[int, int]:
 
 def _change(row: CircuitBreaker, to: BreakerState, *, why: str, now: datetime) -> None:
     old = row.state
-    row.move(
-        to, why=why, now=now, changed_at=now, seconds={}, generation=row.generation + 1
-    )
+    row.move(to, why=why, now=now, changed_at=now, seconds={}, generation=row.generation + 1)
     _tell(Change(row.name, old, to, why, now))
 
 
@@ -186,7 +184,7 @@ def _force(*, name: str, to: Forced, why: str, actor_id: UUID | None) -> None:
     now = _now_of(row)
     old, new = _shown(row.forced), _shown(to)
     changes: dict[str, Any] = {"forced": to, "forced_why": why[:200] if to else ""}
-    CircuitBreaker.objects.filter(pk=name).update(**changes, generation=row.generation + 1)
+    CircuitBreaker.objects.filter(name=name).update(**changes, generation=row.generation + 1)
     BreakerMove.objects.create(
         id=uuid7(), row=row, old=old, new=new, why=why[:200], actor_id=actor_id, at=now
     )

@@ -38,7 +38,8 @@ def bury(
     """
     text = redact_text(f"{type(error).__name__}: {error}")[:500].replace("\x00", "")
     fingerprint = fingerprint_of(task, text)
-    known = DeadLetter.objects.select_for_update().filter(pk=letter_id).first()
+    replayed = DeadLetter.objects.select_for_update().filter(pk=letter_id) if letter_id else None
+    known = replayed.first() if replayed is not None else None
     if known is None:
         letter, _ = DeadLetter.objects.get_or_create(
             job_id=job_id,

@@ -145,7 +145,7 @@ def job(
         name = f"{function.__module__}.{function.__qualname__}"
         strategy = retries or Retries()
 
-        def run(context: JobContext, **arguments: Any) -> None:
+        def run(context: JobContext, /, **arguments: Any) -> None:
             _run_or_bury(function, name, strategy, context.job, arguments)
 
         app.task(name=name, queue=queue, retry=strategy, pass_context=True)(run)
@@ -176,8 +176,8 @@ def _run_or_bury(
 
 def give_up(job: Job, error: BaseException) -> None:
     """Keep a job that is not tried again as a dead letter."""
-    arguments = dict(job.task_kwargs)
-    request_id = arguments.pop("request_id", "")
+    arguments: dict[str, Any] = dict(job.task_kwargs)
+    request_id = str(arguments.pop("request_id", ""))
     letter_id = arguments.pop("dead_letter_id", None)
     dead_letters.bury(
         task=job.task_name,
@@ -187,7 +187,7 @@ def give_up(job: Job, error: BaseException) -> None:
         attempts=job.attempts + 1,
         request_id=request_id,
         now=clock.now(),
-        letter_id=UUID(letter_id) if letter_id else None,
+        letter_id=UUID(str(letter_id)) if letter_id else None,
     )
     log.error("job.buried", task=job.task_name, job_id=job.id)
     crash.point("dead_letter.buried")

@@ -34,7 +34,8 @@ class CircuitBreaker(Stateful):
     MOVES = BREAKER_MOVES
     HISTORY = BreakerMove
 
-    name = models.CharField(max_length=40, primary_key=True)
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=40, unique=True)
     state = models.CharField(max_length=12, choices=BreakerState, default=BreakerState.CLOSED)
     forced = models.CharField(max_length=6, choices=Forced, blank=True, default=Forced.NOT)
     forced_why = models.CharField(max_length=200, blank=True)

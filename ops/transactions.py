@@ -7,7 +7,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import stamina
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,3 +42,9 @@ def use_case(function: Callable[P, R]) -> Callable[P, R]:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     return run
+
+
+def lend_connection() -> None:
+    """Let the pool have this thread's connection while the thread waits for somebody else."""
+    if not connection.in_atomic_block:
+        connection.close()

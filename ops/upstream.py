@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from django.db import connection
-
 from notevault.kit import bulkhead, deadline
 from ops import breakers
+from ops.transactions import lend_connection
 
 BUSY_RETRY_AFTER_S = 1
 # With less than this left of a request's time a call could only be cut off.
@@ -25,9 +24,7 @@ class Call:
 
 
 @contextmanager
-def calling(
-    name: str, *, most_s: float, refusal: Callable[[int], Exception]
-) -> Iterator[Call]:
+def calling(name: str, *, most_s: float, refusal: Callable[[int], Exception]) -> Iterator[Call]:
     """Admit one call by the breaker, the bulkhead and the request's deadline.
 
     Raises `refusal(retry_after)` when the call is not to be made. No transaction may be
@@ -49,13 +46,8 @@ def calling(
 def _admitted(name: str, timeout_s: float) -> Iterator[Call]:
     ticket = breakers.admit(name)
     call = Call(timeout_s)
-    _lend_connection()
+    lend_connection()
     try:
         yield call
     finally:
         breakers.record(ticket, succeeded=call.succeeded)
-
-
-def _lend_connection() -> None:
-    if not connection.in_atomic_block:
-        connection.close()

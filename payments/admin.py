@@ -1,14 +1,17 @@
-"""Orders and money in Django admin: read-only, with their history."""
+"""Orders and money in Django admin: read-only, with their history and what staff decide."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from unfold.admin import TabularInline
 
-from notevault.kit import money
-from ops.admin import HistoryInline, ReadOnlyAdmin
+from notevault.kit import clock, money
+from ops.admin import HistoryInline, ReadOnlyAdmin, staff_id
+from payments import refunds
 from payments.models import (
     Order,
     OrderItem,
@@ -19,6 +22,7 @@ from payments.models import (
     RefundMove,
     WebhookEvent,
 )
+from payments.settlement import accept_quarantined
 
 
 class OrderHistory(HistoryInline):
@@ -83,6 +87,26 @@ class PaymentAdmin(ReadOnlyAdmin):
     search_fields = ("gateway_payment_id", "order__id", "order__buyer__email")
     ordering = ("-created_at",)
     inlines = (RefundRows, PaymentHistory)
+    actions = ("accept", "give_back")
+
+    def has_resolve_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("payments.resolve_quarantine")
+
+    @admin.action(description="Accept what is in quarantine", permissions=["resolve"])
+    def accept(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        def accept_one(payment: Payment) -> None:
+            accept_quarantined(payment_id=payment.pk, actor_id=staff_id(request), now=clock.now())
+
+        self.for_each(request, rows, accept_one, "accepted: their orders are fulfilled")
+
+    @admin.action(description="Give back what bought nothing", permissions=["resolve"])
+    def give_back(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        def give_back_one(payment: Payment) -> None:
+            refunds.give_back_rest(
+                payment_id=payment.pk, actor_id=staff_id(request), now=clock.now()
+            )
+
+        self.for_each(request, rows, give_back_one, "on the way back")
 
     @admin.display(description="Amount", ordering="amount_paise")
     def amount(self, payment: Payment) -> str:

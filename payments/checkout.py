@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -21,9 +23,10 @@ from django.db.models.functions import Now
 from notes.models import Note
 from notes.selectors import NoteNotFound, owned_notes
 from notes.states import NoteState
+from notevault.kit import crash
 from notevault.kit.errors import DomainError
 from ops import jobs
-from ops.transactions import use_case
+from ops.transactions import lend_connection, use_case
 from payments import fulfilment, locks, pricing
 from payments.gateways import get_gateway
 from payments.gateways.base import GatewayError, GatewayOrder
@@ -86,6 +89,7 @@ def start_checkout(*, buyer_id: UUID, note_ids: Sequence[UUID], now: datetime) -
     is_new = order is None
     if order is None:
         order, is_new = _place(buyer_id, cart, now)
+        crash.point("checkout.intent_committed")
     if order.state == OrderState.CREATED:
         _open_for_payment(order, now)
     return Started(order.pk, is_new)
@@ -204,9 +208,11 @@ def _open_for_payment(order: Order, now: datetime) -> None:
             case Claim.TAKEN:
                 if time.monotonic() > give_up_at:
                     raise CheckoutInProgress(retry_after=1)
+                lend_connection()
                 time.sleep(LOOK_AGAIN_S)
             case claim:
                 reply = _create_at_gateway(order, was_tried=claim is Claim.MINE_AGAIN)
+                crash.point("checkout.gateway_order_created")
                 open_for_payment(order_id=order.pk, gateway_order_id=reply.id, now=now)
                 return
 
@@ -253,16 +259,22 @@ def open_for_payment(*, order_id: UUID, gateway_order_id: str, now: datetime) ->
     order = locks.lock_order(order_id)
     if order.gateway_order_id:
         return
+    ask_at = now + timedelta(seconds=settings.SWEEP_AFTER_S)
+    found: dict[str, Any] = {"gateway_order_id": gateway_order_id, "ask_at": ask_at}
     if order.state == OrderState.CREATED:
-        order.move(
-            OrderState.AWAITING_PAYMENT,
-            why="the gateway's order exists",
-            now=now,
-            gateway_order_id=gateway_order_id,
-        )
+        order.move(OrderState.AWAITING_PAYMENT, why="the gateway's order exists", now=now, **found)
     else:
         # Expired or cancelled meanwhile; a payment that still comes must find its order.
-        Order.objects.filter(pk=order_id).update(gateway_order_id=gateway_order_id)
+        Order.objects.filter(pk=order_id).update(**found)
+
+
+def resume_checkout(*, order_id: UUID, now: datetime) -> bool:
+    """Finish the beats of an order whose caller died or was sent away; True when it can be
+    paid now. One gateway order at most: the one that exists is found by its receipt."""
+    order = Order.objects.get(pk=order_id)
+    if order.state == OrderState.CREATED and now < order.expires_at:
+        _open_for_payment(order, now)
+    return Order.objects.filter(pk=order_id, state=OrderState.AWAITING_PAYMENT).exists()
 
 
 # The end of an order that nobody paid
@@ -295,12 +307,13 @@ def close_overtaken_order(*, order_id: UUID, now: datetime) -> None:
 
 
 @use_case
-def expire_orders(*, now: datetime, limit: int = 200) -> int:
-    """Close orders whose time to pay is over; returns how many (at most `limit`)."""
-    overdue = locks.lock_overdue_orders(now=now, limit=limit)
-    for order in overdue:
-        _close(order, OrderState.EXPIRED, why="not paid in time", now=now)
-    return len(overdue)
+def expire_order(*, order_id: UUID, now: datetime) -> bool:
+    """Close an order whose time to pay is over; False when it is not open or not over."""
+    order = locks.lock_order(order_id)
+    if order.state not in OPEN_ORDER or now < order.expires_at:
+        return False
+    _close(order, OrderState.EXPIRED, why="not paid in time", now=now)
+    return True
 
 
 def _expire_overdue_of(buyer_id: UUID, cart: list[UUID], now: datetime) -> None:

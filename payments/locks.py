@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from uuid import UUID
 
 from payments.models import Order, Payment, Refund
-from payments.states import OPEN_ORDER
 
 
 def lock_order(order_id: UUID) -> Order:
@@ -32,9 +30,3 @@ def lock_refund(refund_id: UUID) -> tuple[Order, Payment, Refund]:
     order = lock_order(ids[0])
     payment = Payment.objects.select_for_update().get(pk=ids[1])
     return order, payment, Refund.objects.select_for_update().get(pk=refund_id)
-
-
-def lock_overdue_orders(*, now: datetime, limit: int) -> list[Order]:
-    """Open orders past their time; those that someone else holds are left for later."""
-    overdue = Order.objects.filter(state__in=OPEN_ORDER, expires_at__lte=now)
-    return list(overdue.select_for_update(skip_locked=True).order_by("expires_at")[:limit])

@@ -25,6 +25,8 @@ from payments.states import (
     RefundState,
 )
 
+RECEIPT_PREFIX = "nv_"
+
 
 class OrderMove(Move):
     row = models.ForeignKey("Order", on_delete=models.CASCADE, related_name="moves")
@@ -98,7 +100,7 @@ class Order(Stateful):
     @property
     def receipt(self) -> str:
         """Our name for it at the gateway (at most 40 characters)."""
-        return f"nv_{self.pk.hex}"
+        return f"{RECEIPT_PREFIX}{self.pk.hex}"
 
 
 class OrderItem(models.Model):

@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from notevault.kit.errors import DomainError
 from notevault.kit.pagination import Sort
 from payments.gateways import get_gateway
-from payments.models import Order, OrderItem, Payment, Refund
+from payments.models import RECEIPT_PREFIX, Order, OrderItem, Payment, Refund
 from payments.states import OPEN_ORDER, ItemOutcome, OrderState, PaymentState, RefundState
 
 Row = dict[str, Any]
@@ -119,6 +119,22 @@ def _by_order(rows: Iterable[Any]) -> dict[UUID, list[Row]]:
 def order_id_of_gateway_order(gateway_order_id: str) -> UUID | None:
     found = Order.objects.filter(gateway_order_id=gateway_order_id)
     return found.values_list("pk", flat=True).first()
+
+
+def order_id_of_receipt(receipt: str) -> UUID | None:
+    """Our order behind a receipt at the gateway; None for a receipt that is not ours.
+
+    Raises OrderNotFound for a receipt of ours without its order.
+    """
+    if not receipt.startswith(RECEIPT_PREFIX):
+        return None
+    try:
+        order_id = UUID(hex=receipt.removeprefix(RECEIPT_PREFIX))
+    except ValueError:
+        return None
+    if not Order.objects.filter(pk=order_id).exists():
+        raise OrderNotFound
+    return order_id
 
 
 def is_decided(order_id: UUID) -> bool:

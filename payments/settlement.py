@@ -6,7 +6,7 @@ be called any number of times, in any order, with old news or new.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ import structlog
 
 from alerts.models import Severity
 from alerts.services import raise_alert
+from notevault.kit import crash
 from notevault.kit.errors import DomainError
 from ops import jobs
 from ops.transactions import use_case
@@ -24,12 +25,19 @@ from payments.states import OPEN_ORDER, OrderState, PaymentState
 
 log = structlog.get_logger("notevault.settlement")
 
+# What the gateway has not taken by itself after this long is taken by us.
+CAPTURE_AFTER = timedelta(seconds=10)
 FINAL = (PaymentState.CAPTURED, PaymentState.QUARANTINED, PaymentState.REFUNDED)
 
 
 class PaymentMismatch(DomainError):
     code = "payment_mismatch"
     message = "This payment was made for another order."
+
+
+class PaymentNotQuarantined(DomainError):
+    code = "payment_not_quarantined"
+    message = "This payment does not wait in quarantine."
 
 
 @use_case
@@ -39,28 +47,45 @@ def settle_payment(*, order_id: UUID, payment: GatewayPayment, source: str, now:
     Afterwards a captured payment has been turned into accesses or a refund under way; one
     whose amount or currency differs from the order's is in quarantine with a CRITICAL
     alert and has given no access. `source` (verify, webhook, …) goes into the history.
-    Raises PaymentMismatch when the payment belongs to another order.
+    Raises PaymentMismatch when the payment belongs to another order of ours.
     """
     order = locks.lock_order(order_id)
-    if payment.order_id != order.gateway_order_id:
-        raise PaymentMismatch
     row = _row_of(order, payment, now)
-    if row.state in FINAL:
-        return order
-    _take_over_details(row, payment)
-    match payment.status:
-        case "authorized":
-            _advance(row, PaymentState.AUTHORIZED, source, now)
-        case "failed":
-            _advance(row, PaymentState.FAILED, source, now)
-        case "captured":
-            _capture(order, row, source, now)
-        case "refunded":
-            _take_in_returned(order, row, source, now)
+    if payment.refunded_paise > row.given_back_paise:
+        _hear_of_refunds(payment)
+    if row.state not in FINAL:
+        _take_over_details(row, payment)
+        _follow(order, row, payment, source, now)
+    crash.point("settlement.before_commit")
     return order
 
 
+def _follow(
+    order: Order, row: Payment, payment: GatewayPayment, source: str, now: datetime
+) -> None:
+    match payment.status:
+        case "authorized":
+            _authorize(row, source, now)
+        case "failed":
+            _advance(row, PaymentState.FAILED, source, now)
+        case "captured":
+            _capture(order, row, _difference(order, payment), source, now)
+        case "refunded":
+            _take_in_returned(order, row, source, now)
+
+
+def _hear_of_refunds(payment: GatewayPayment) -> None:
+    """Somebody gave money back, and the news of it was lost or is still to come."""
+    jobs.defer(
+        "payments.tasks.take_in_refunds",
+        once_per=f"take-in-refunds:{payment.id}",
+        gateway_payment_id=payment.id,
+    )
+
+
 def _row_of(order: Order, payment: GatewayPayment, now: datetime) -> Payment:
+    if payment.order_id != order.gateway_order_id:
+        _refuse_another_orders(payment)
     found = locks.lock_payment(payment.id)
     if found is None:
         return Payment.objects.create(
@@ -73,6 +98,11 @@ def _row_of(order: Order, payment: GatewayPayment, now: datetime) -> Payment:
     if found.order_id != order.pk:
         raise PaymentMismatch
     return found
+
+
+def _refuse_another_orders(payment: GatewayPayment) -> None:
+    if Order.objects.filter(gateway_order_id=payment.order_id).exists():
+        raise PaymentMismatch
 
 
 def _take_over_details(row: Payment, payment: GatewayPayment) -> None:
@@ -98,6 +128,18 @@ def _advance(row: Payment, to: PaymentState, source: str, now: datetime) -> None
         row.move(to, why=f"told by {source}", now=now)
 
 
+def _authorize(row: Payment, source: str, now: datetime) -> None:
+    """The money is held, not taken. The gateway takes it at once or not at all: look again."""
+    _advance(row, PaymentState.AUTHORIZED, source, now)
+    if row.state == PaymentState.AUTHORIZED:
+        jobs.defer(
+            "payments.tasks.check_order",
+            delay=CAPTURE_AFTER,
+            once_per=f"capture:{row.order_id}",
+            order_id=str(row.order_id),
+        )
+
+
 def _take_in_returned(order: Order, row: Payment, source: str, now: datetime) -> None:
     """Given back by the gateway before we ever fulfilled it: nothing is owed or granted."""
     _advance(row, PaymentState.REFUNDED, source, now)
@@ -106,29 +148,54 @@ def _take_in_returned(order: Order, row: Payment, source: str, now: datetime) ->
         fulfilment.release_holds(order)
 
 
-def _capture(order: Order, row: Payment, source: str, now: datetime) -> None:
-    difference = _difference(order, row)
+def _capture(order: Order, row: Payment, difference: str, source: str, now: datetime) -> None:
     if difference:
         _quarantine(order, row, difference, now)
         return
+    _settle(order, row, why=f"told by {source}", now=now, actor_id=None)
+
+
+@use_case
+def accept_quarantined(*, payment_id: UUID, actor_id: UUID, now: datetime) -> Order:
+    """Staff take a payment as it is, and the order is fulfilled with it.
+
+    Raises PaymentNotQuarantined.
+    """
+    order_id = Payment.objects.values_list("order_id", flat=True).get(pk=payment_id)
+    order = locks.lock_order(order_id)
+    row = Payment.objects.select_for_update().get(pk=payment_id)
+    if row.state != PaymentState.QUARANTINED or row.given_back_paise:
+        raise PaymentNotQuarantined
+    _settle(order, row, why="accepted by staff", now=now, actor_id=actor_id)
+    return order
+
+
+def _settle(order: Order, row: Payment, *, why: str, now: datetime, actor_id: UUID | None) -> None:
     is_first = not Payment.objects.filter(order=order, settles=True).exists()
     row.move(
         PaymentState.CAPTURED,
-        why=f"told by {source}",
+        why=why,
         now=now,
-        captured_at=now,
+        actor_id=actor_id,
+        captured_at=row.captured_at or now,
         settles=is_first,
     )
     if not is_first:
         _give_back(row, row.amount_paise, "a second payment of one order", now)
         return
     lost = fulfilment.fulfil(order=order, now=now)
-    order.move(OrderState.PAID, why=f"payment captured, told by {source}", now=now, paid_at=now)
+    order.move(
+        OrderState.PAID,
+        why=f"payment captured, {why}",
+        now=now,
+        actor_id=actor_id,
+        paid_at=now,
+    )
     to_give_back = sum(line.paid_paise for line in lost)
     _give_back(row, to_give_back, "the note could not be granted", now)
     for overtaken_id in fulfilment.overtaken_orders(order):
         jobs.defer("payments.tasks.close_overtaken_order", order_id=str(overtaken_id))
-    log.info("order.settled", order_id=str(order.pk), source=source, given_back=to_give_back)
+    log.info("order.settled", order_id=str(order.pk), why=why, given_back=to_give_back)
 
 
 def _give_back(row: Payment, amount_paise: int, why: str, now: datetime) -> None:
@@ -137,11 +204,13 @@ def _give_back(row: Payment, amount_paise: int, why: str, now: datetime) -> None
         refunds.give_back(payment=row, amount_paise=owed, why=why, now=now)
 
 
-def _difference(order: Order, row: Payment) -> str:
-    if row.currency != order.currency:
-        return f"paid in {row.currency}, not {order.currency}"
-    if row.amount_paise != order.total_paise:
-        return f"paid {row.amount_paise} paise, not {order.total_paise}"
+def _difference(order: Order, payment: GatewayPayment) -> str:
+    if payment.order_id != order.gateway_order_id:
+        return f"paid for {payment.order_id}, not {order.gateway_order_id}"
+    if payment.currency != order.currency:
+        return f"paid in {payment.currency}, not {order.currency}"
+    if payment.amount_paise != order.total_paise:
+        return f"paid {payment.amount_paise} paise, not {order.total_paise}"
     return ""
 
 

@@ -4,37 +4,54 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from notevault.kit import clock
+from notevault.kit import clock, crash
 from ops.jobs import Retries, RetryLater, job, periodic
-from payments import checkout, refunds, verification
+from payments import checkout, polling, refunds, sweepers
 from payments.gateways.base import GatewayOutcomeUnknown, GatewayUnavailable
 from payments.webhooks import handlers
 
 # Pauses double from a second to a quarter of an hour: about a day in all.
 A_DAY = Retries(attempts=140, first_s=1, longest_s=900)
+GATEWAY_AWAY = (GatewayUnavailable, GatewayOutcomeUnknown)
+NEWS_MISSING = (
+    handlers.OrderNotKnownYet,
+    refunds.PaymentNotKnownYet,
+    refunds.RefundsOverlap,
+)
 
 
 @job(queue="payments", retries=A_DAY)
 def handle_event(*, event_id: str) -> None:
     try:
         handlers.handle(event_id=UUID(event_id), now=clock.now())
-    except handlers.OrderNotKnownYet as error:
-        raise RetryLater("the order is not known yet") from error
+    except (*NEWS_MISSING, *GATEWAY_AWAY) as error:
+        raise RetryLater(f"{type(error).__name__}: {error}") from error
+    crash.point("settlement.committed")
 
 
 @job(queue="payments", retries=A_DAY)
 def send_refund(*, refund_id: str) -> None:
     try:
         refunds.send_refund(refund_id=UUID(refund_id), now=clock.now())
-    except (GatewayUnavailable, GatewayOutcomeUnknown) as error:
+    except GATEWAY_AWAY as error:
         raise RetryLater(error.detail) from error
+
+
+@job(queue="payments", retries=A_DAY)
+def take_in_refunds(*, gateway_payment_id: str) -> None:
+    try:
+        refunds.take_in_refunds(
+            gateway_payment_id=gateway_payment_id, source="gateway poll", now=clock.now()
+        )
+    except (*NEWS_MISSING, *GATEWAY_AWAY) as error:
+        raise RetryLater(f"{type(error).__name__}: {error}") from error
 
 
 @job(queue="payments", retries=A_DAY)
 def check_order(*, order_id: str) -> None:
     try:
-        decided = verification.check_order(order_id=UUID(order_id), now=clock.now())
-    except (GatewayUnavailable, GatewayOutcomeUnknown) as error:
+        decided = polling.check_order(order_id=UUID(order_id), now=clock.now())
+    except GATEWAY_AWAY as error:
         raise RetryLater(error.detail) from error
     if not decided:
         raise RetryLater("the payment is neither captured nor failed yet")
@@ -45,7 +62,41 @@ def close_overtaken_order(*, order_id: str) -> None:
     checkout.close_overtaken_order(order_id=UUID(order_id), now=clock.now())
 
 
-@periodic("* * * * *", queue="payments")
-def expire_orders() -> None:
-    while checkout.expire_orders(now=clock.now()):
+def _sweep(name: str) -> None:
+    for _ in sweepers.sweep(name, now=clock.now()):
         pass
+
+
+@periodic("* * * * * */10", queue="sweepers")
+def sweep_unopened_orders() -> None:
+    _sweep("unopened-orders")
+
+
+@periodic("* * * * * */10", queue="sweepers")
+def sweep_overdue_orders() -> None:
+    _sweep("overdue-orders")
+
+
+@periodic("* * * * * */10", queue="sweepers")
+def sweep_unheard_payments() -> None:
+    _sweep("unheard-payments")
+
+
+@periodic("* * * * *", queue="sweepers")
+def sweep_uncaptured_payments() -> None:
+    _sweep("uncaptured-payments")
+
+
+@periodic("* * * * *", queue="sweepers")
+def sweep_owed_refunds() -> None:
+    _sweep("owed-refunds")
+
+
+@periodic("* * * * *", queue="sweepers")
+def sweep_lost_events() -> None:
+    _sweep("lost-events")
+
+
+@periodic("23 * * * *", queue="sweepers")
+def sweep_pending_refunds() -> None:
+    _sweep("pending-refunds")

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from alerts.models import Severity
 from alerts.services import raise_alert
+from notevault.kit import crash
 from notevault.kit.errors import DomainError
 from ops import jobs
 from ops.transactions import use_case
@@ -62,7 +63,9 @@ def verify_payment(
     except (GatewayUnavailable, GatewayOutcomeUnknown):
         _wait_for_gateway(order=order, gateway_payment_id=gateway_payment_id, now=now)
         return order.pk
+    crash.point("verify.payment_fetched")
     settle_payment(order_id=order.pk, payment=payment, source="verify", now=now)
+    crash.point("settlement.committed")
     if payment.status in UNDECIDED:
         _ask_later(order_id=order.pk)
     return order.pk
@@ -87,20 +90,6 @@ def _wait_for_gateway(*, order: Order, gateway_payment_id: str, now: datetime) -
 def _ask_later(*, order_id: UUID) -> None:
     key = f"check-order:{order_id}"
     jobs.defer("payments.tasks.check_order", once_per=key, order_id=str(order_id))
-
-
-def check_order(*, order_id: UUID, now: datetime) -> bool:
-    """Ask the gateway for an order's payments and settle each.
-
-    False while one of them is neither captured nor failed yet: ask again.
-    """
-    order = Order.objects.get(pk=order_id)
-    if order.gateway_order_id is None:
-        return True
-    payments = get_gateway().list_order_payments(order.gateway_order_id)
-    for payment in payments:
-        settle_payment(order_id=order_id, payment=payment, source="gateway poll", now=now)
-    return not any(payment.status in UNDECIDED for payment in payments)
 
 
 @use_case

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import connection
 
 from notevault.kit.bulkhead import Bulkhead, Full
+from ops.transactions import lend_connection
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 1.0
@@ -37,7 +37,6 @@ def _look_until(is_done: Callable[[], bool], deadline: float) -> None:
         left = deadline - time.monotonic()
         if left <= 0:
             return
-        if not connection.in_atomic_block:
-            connection.close()
+        lend_connection()
         time.sleep(min(pause, left))
         pause = min(pause * 1.5, LONGEST_PAUSE_S)

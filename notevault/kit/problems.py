@@ -62,5 +62,7 @@ CATALOGUE: dict[str, Problem] = {
     "gateway_rejected": Problem(502, "The payment gateway refused our request"),
     "signature_invalid": Problem(400, "The signature does not match"),
     "payment_mismatch": Problem(409, "The payment does not belong to this order"),
+    "payment_not_quarantined": Problem(409, "The payment is not in quarantine"),
+    "nothing_to_give_back": Problem(409, "Nothing is to be given back"),
     "webhook_refused": Problem(400, "The webhook was not accepted"),
 }

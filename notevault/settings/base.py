@@ -265,6 +265,9 @@ RAZORPAY_KEY_SECRET = env.str("RAZORPAY_KEY_SECRET", default="sandbox-key-secret
 RAZORPAY_WEBHOOK_SECRET = env.str("RAZORPAY_WEBHOOK_SECRET", default="sandbox-webhook-secret")
 RAZORPAY_WEBHOOK_SECRET_PREVIOUS = env.str("RAZORPAY_WEBHOOK_SECRET_PREVIOUS", default="")
 RAZORPAY_BASE_URL = env.str("RAZORPAY_BASE_URL", default="https://api.razorpay.com")
+# How long after a checkout the gateway is first asked, and what is left between two beats is
+# taken up. A simulator compresses it.
+SWEEP_AFTER_S = env.int("SWEEP_AFTER_S", default=60)
 PAYMENT_GATEWAY = "payments.gateways.razorpay.RazorpayGateway"
 
 # Alerts

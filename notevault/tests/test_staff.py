@@ -25,15 +25,18 @@ PAGES = {
     "refund": "payments_refund",
     "webhook": "payments_webhookevent",
     "alert": "alerts_alert",
+    "breaker": "ops_circuitbreaker",
+    "letter": "ops_deadletter",
     "group": "auth_group",
 }
 SALES = {"order", "payment", "refund", "webhook"}
 NOTES = {"note", "category", "access"}
+CELLAR = {"breaker", "letter"}
 MAY_SEE = {
     "Support": {"user", *SALES, *NOTES},
-    "Finance": {*SALES, "alert"},
+    "Finance": {*SALES, *CELLAR, "alert"},
     "Moderator": NOTES,
-    "Auditor": {"user", *SALES, *NOTES, "alert"},
+    "Auditor": {"user", *SALES, *NOTES, *CELLAR, "alert"},
 }
 
 
@@ -71,7 +74,7 @@ class TestGroups:
     def test_have_every_permission_that_is_written_down(self, group):
         assert labels_of(group) == set(staff.GROUPS[group])
 
-    def test_change_and_delete_nothing_but_categories(self):
+    def test_change_nothing_but_categories_and_what_use_cases_offer(self):
         given = set().union(*staff.GROUPS.values())
         verbs = {label for label in given if ".view_" not in label}
 
@@ -80,6 +83,9 @@ class TestGroups:
             "notes.add_category",
             "notes.change_category",
             "notes.reset_downloads",
+            "payments.resolve_quarantine",
+            "ops.replay_deadletter",
+            "ops.force_breaker",
         }
 
     def test_may_see_the_history_of_what_they_see(self):

@@ -105,6 +105,9 @@ class Gateway(Protocol):
 
     def find_order(self, *, receipt: str) -> GatewayOrder | None: ...
 
+    def get_order(self, order_id: str) -> GatewayOrder:
+        """GatewayRejected when there is none."""
+
     def list_order_payments(self, order_id: str) -> list[GatewayPayment]:
         """All attempts to pay an order, in no particular order."""
 

@@ -96,6 +96,12 @@ class MemoryGateway:
         with self._reached():
             return next((o for o in self._orders.values() if o.receipt == receipt), None)
 
+    def get_order(self, order_id: str) -> GatewayOrder:
+        with self._reached():
+            if order_id not in self._orders:
+                raise GatewayRejected("The id provided does not exist")
+            return self._orders[order_id]
+
     def list_order_payments(self, order_id: str) -> list[GatewayPayment]:
         with self._reached():
             if order_id not in self._orders:

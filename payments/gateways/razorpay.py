@@ -194,6 +194,10 @@ class RazorpayGateway:
         orders = [_parsed(entities.order_from, entity) for entity in _items(found)]
         return next((order for order in orders if order.receipt == receipt), None)
 
+    def get_order(self, order_id: str) -> GatewayOrder:
+        _demand_id(order_id, "order")
+        return _parsed(entities.order_from, self._client.order.fetch(order_id))
+
     def list_order_payments(self, order_id: str) -> list[GatewayPayment]:
         _demand_id(order_id, "order")
         found = self._client.order.payments(order_id, {"count": MAX_LIST})

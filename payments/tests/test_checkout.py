@@ -180,14 +180,14 @@ class TestCancelOrder:
             checkout.cancel_order(order_id=order.pk, buyer_id=buyer.pk, now=now)
 
 
-class TestExpireOrders:
+class TestExpireOrder:
     def test_asks_the_gateway_whether_it_was_paid_after_all(
         self, buyer, note, gateway, now, run_jobs
     ):
         order = make_order(buyer=buyer, notes=[note], now=now)
         gateway.pay(order.gateway_order_id)  # and neither webhook nor client told us
 
-        checkout.expire_orders(now=now + timedelta(minutes=30))
+        checkout.expire_order(order_id=order.pk, now=now + timedelta(minutes=30))
         assert run_jobs() == ["payments.tasks.check_order"]
 
         order.refresh_from_db()
@@ -198,18 +198,20 @@ class TestExpireOrders:
         order = make_order(buyer=buyer, notes=[note], now=now)
         gateway.pay(order.gateway_order_id, status="failed")
 
-        checkout.expire_orders(now=now + timedelta(minutes=30))
+        checkout.expire_order(order_id=order.pk, now=now + timedelta(minutes=30))
 
         assert run_jobs() == ["payments.tasks.check_order"]
         assert run_jobs() == []
 
-    def test_closes_what_is_overdue_and_nothing_else(self, buyer, stranger, note, gateway, now):
+    def test_closes_what_is_over_and_nothing_else(self, buyer, stranger, note, gateway, now):
         overdue = make_order(buyer=buyer, notes=[note], now=now)
         fresh = make_order(buyer=stranger, notes=[note], now=now + timedelta(minutes=10))
+        later = now + timedelta(minutes=30)
 
-        assert checkout.expire_orders(now=now + timedelta(minutes=30)) == 1
-        assert checkout.expire_orders(now=now + timedelta(minutes=30)) == 0
+        closed = [checkout.expire_order(order_id=order.pk, now=later) for order in (overdue, fresh)]
 
+        assert closed == [True, False]
+        assert not checkout.expire_order(order_id=overdue.pk, now=later)
         overdue.refresh_from_db()
         fresh.refresh_from_db()
         assert (overdue.state, fresh.state) == ("expired", "awaiting_payment")

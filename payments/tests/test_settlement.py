@@ -14,9 +14,14 @@ from notes.models import Note, NoteAccess
 from notes.services import withdraw_note
 from notes.tests.factories import make_note
 from notevault.accounts.tests.factories import make_user
-from payments import checkout
+from payments import checkout, refunds
 from payments.models import Order, OrderMove, Payment, Refund
-from payments.settlement import PaymentMismatch, settle_payment
+from payments.settlement import (
+    PaymentMismatch,
+    PaymentNotQuarantined,
+    accept_quarantined,
+    settle_payment,
+)
 from payments.tests.factories import make_order
 
 pytestmark = pytest.mark.django_db
@@ -176,7 +181,7 @@ class TestMoneyThatCannotBeFulfilled:
 
     def test_a_late_capture_is_fulfilled_while_the_note_is_for_sale(self, order, gateway, now):
         later = now + timedelta(hours=2)
-        assert checkout.expire_orders(now=later) == 1
+        assert checkout.expire_order(order_id=order.pk, now=later)
 
         settle(order, gateway.pay(order.gateway_order_id), later)
 
@@ -186,7 +191,7 @@ class TestMoneyThatCannotBeFulfilled:
         self, order, note, seller, gateway, now, run_jobs
     ):
         later = now + timedelta(hours=2)
-        checkout.expire_orders(now=later)
+        checkout.expire_order(order_id=order.pk, now=later)
         withdraw_note(note_id=note.pk, seller_id=seller.pk, now=later)
 
         settle(order, gateway.pay(order.gateway_order_id), later)
@@ -223,7 +228,8 @@ class TestMoneyThatCannotBeFulfilled:
         settle(order, gateway.get_payment(second.id), now)
         run_jobs()
 
-        assert Refund.objects.get().amount_paise == 5900
+        assert sorted(refund.amount_paise for refund in Refund.objects.all()) == [4000, 5900]
+        assert Payment.objects.get(gateway_payment_id=second.id).given_back_paise == 9900
         assert gateway.get_payment(second.id).refunded_paise == 9900
 
 
@@ -239,6 +245,54 @@ class TestAnotherOpenOrderOfTheSameNote:
         second.refresh_from_db()
         assert (first.state, second.state) == ("paid", "cancelled")
         assert second.moves.latest("id").why == "a note of it was bought otherwise"
+
+
+class TestMoneyForAnotherOrder:
+    def test_that_nobody_knows_goes_into_quarantine(self, order, gateway, now):
+        payment = replace(gateway.pay(order.gateway_order_id), order_id="order_ZZZZZZZZZZZZZZ")
+
+        settle(order, payment, now)
+
+        assert (order.state, live_accesses(order)) == ("awaiting_payment", 0)
+        assert Payment.objects.get().state == "quarantined"
+        alert = Alert.objects.get()
+        assert (alert.kind, alert.severity) == ("payments.quarantined", "critical")
+        assert "order_ZZZZZZZZZZZZZZ" in alert.message
+
+
+class TestAQuarantinedPayment:
+    @pytest.fixture
+    def payment(self, order, gateway, now):
+        settle(order, gateway.pay(order.gateway_order_id, amount_paise=9800), now)
+        return Payment.objects.get()
+
+    def test_is_fulfilled_when_staff_accept_it(self, payment, order, moderator, now):
+        accept_quarantined(payment_id=payment.pk, actor_id=moderator.pk, now=now)
+
+        order.refresh_from_db()
+        assert (order.state, live_accesses(order)) == ("paid", 1)
+        assert payment.moves.latest("id").actor_id == moderator.pk
+
+    def test_goes_back_whole_when_staff_say_so(
+        self, payment, order, moderator, gateway, now, run_jobs
+    ):
+        refunds.give_back_rest(payment_id=payment.pk, actor_id=moderator.pk, now=now)
+        run_jobs()
+
+        payment.refresh_from_db()
+        order.refresh_from_db()
+        assert (payment.state, order.state) == ("refunded", "awaiting_payment")
+        assert gateway.get_payment(payment.gateway_payment_id).refunded_paise == 9800
+
+    def test_is_decided_once(self, payment, moderator, gateway, now):
+        refunds.give_back_rest(payment_id=payment.pk, actor_id=moderator.pk, now=now)
+
+        with pytest.raises(PaymentNotQuarantined):
+            accept_quarantined(payment_id=payment.pk, actor_id=moderator.pk, now=now)
+        with pytest.raises(refunds.NothingToGiveBack):
+            refunds.give_back_rest(payment_id=payment.pk, actor_id=moderator.pk, now=now)
+
+        assert Refund.objects.count() == 1
 
 
 class TestAnyOrderOfNews:
