@@ -9,6 +9,7 @@ from payments.sandbox.aftermath import follow_up
 from payments.sandbox.app import Sandbox
 from payments.sandbox.entities import Entity
 from payments.sandbox.errors import RazorpayError
+from payments.sandbox.magic import MAGIC_VPAS
 from payments.sandbox.messages import Request, Response, error_response, json_response
 from payments.sandbox.methods import BANKS, TEST_CARD, read_attempt
 from payments.sandbox.orders import get_order
@@ -33,6 +34,9 @@ def show_checkout(sandbox: Sandbox, request: Request, order_id: str) -> Response
         action=f"/checkout/{order_id}/pay",
         callback=_callback_field(callback_url),
         card_number=re.sub(r"(.{4})(?=.)", r"\1 ", TEST_CARD),
+        magic_vpas=join(
+            [render("magic_vpa.html", vpa=vpa, text=text) for vpa, text in MAGIC_VPAS.items()]
+        ),
         banks=join([render("option.html", value=key, label=BANKS[key]) for key in BANKS]),
         **_summary(order),
     )

@@ -22,6 +22,7 @@ def show_index(sandbox: Sandbox, request: Request) -> Response:
         host=request.headers.get("host", "localhost"),
         key_id=sandbox.config.key_id,
         webhook=_webhook_state(sandbox),
+        faults=_fault_state(sandbox),
         orders=join([_order_row(order) for order in orders]) or _empty("No orders yet."),
         events=join([_event_row(event) for event in events]) or _empty("No events yet."),
     )
@@ -38,6 +39,13 @@ def _webhook_state(sandbox: Sandbox) -> str:
         f"Disabled since {_time(disabled_at)}: {sandbox.deliverer.url} failed for 24 hours. "
         "POST /webhook/enable turns it on again."
     )
+
+
+def _fault_state(sandbox: Sandbox) -> str:
+    count = len(sandbox.faults.list_all())
+    if count == 0:
+        return "None is armed."
+    return "1 has been armed." if count == 1 else f"{count} have been armed."
 
 
 def _order_row(order: Entity) -> Safe:

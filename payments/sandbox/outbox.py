@@ -49,13 +49,13 @@ class Outbox:
     def has_event(self, event_id: str) -> bool:
         return self._store.one("SELECT 1 FROM events WHERE id = ?", (event_id,)) is not None
 
-    def find_due(self, delivery_id: int, *, now: float) -> Delivery | None:
-        """The delivery, unless it is done or has been put off meanwhile."""
+    def find_due(self, delivery_id: int, *, at: float) -> Delivery | None:
+        """The delivery, unless it is done or has been put off to later than `at`."""
         row = self._store.one(
             "SELECT d.id, d.event_id, e.event, e.body, e.signature, d.started_at, d.attempts "
             "FROM deliveries d JOIN events e ON e.id = d.event_id "
             "WHERE d.id = ? AND d.state = 'pending' AND d.due_at <= ?",
-            (delivery_id, now),
+            (delivery_id, at),
         )
         return Delivery(**row) if row else None
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from payments.sandbox import api, checkout, control, index
+from payments.sandbox import api, checkout, control, fault_help, index
 from payments.sandbox.app import Sandbox
 from payments.sandbox.errors import RazorpayError, server_failed, unrelated_to_payment
 from payments.sandbox.faulty_answers import answer_with_faults
@@ -85,6 +85,7 @@ ROUTES = (
     _control("GET", "/clock", control.show_clock),
     _control("POST", "/clock", control.set_clock),
     _page("GET", "/", index.show_index),
+    _page("GET", "/help/faults", fault_help.show_fault_help),
     _page("GET", "/checkout", checkout.find_checkout),
     _page("GET", "/checkout/{id}", checkout.show_checkout),
     _page("POST", "/checkout/{id}/pay", checkout.pay),

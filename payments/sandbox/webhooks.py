@@ -94,24 +94,24 @@ class Deliverer:
     def _run(self) -> None:
         with requests.Session() as session:
             session.trust_env = False
-            while (delivery_id := self._next_due()) is not None:
+            while (due := self._next_due()) is not None:
                 try:
-                    self._deliver(session, delivery_id)
+                    self._deliver(session, *due)
                 except Exception:
-                    logger.exception("Delivery %s failed in the sandbox itself", delivery_id)
+                    logger.exception("Delivery %s failed in the sandbox itself", due[1])
 
-    def _next_due(self) -> int | None:
-        """Wait until a delivery is due; None means stop."""
+    def _next_due(self) -> tuple[float, int] | None:
+        """Wait until a delivery is due; gives since when, and its id; None means stop."""
         with self._wake:
             while not self._stopping:
                 wait = self._queue[0][0] - self._clock.now() if self._queue else None
                 if wait is not None and wait <= 0:
-                    return heapq.heappop(self._queue)[1]
+                    return heapq.heappop(self._queue)
                 self._wake.wait(wait)
         return None
 
-    def _deliver(self, session: requests.Session, delivery_id: int) -> None:
-        delivery = self.outbox.find_due(delivery_id, now=self._clock.now())
+    def _deliver(self, session: requests.Session, due_at: float, delivery_id: int) -> None:
+        delivery = self.outbox.find_due(delivery_id, at=due_at)
         if delivery is None:
             return
         result = self.send(session, delivery)
