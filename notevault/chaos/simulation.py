@@ -107,7 +107,7 @@ class Simulation:
 
 def is_cut_off() -> bool:
     """Whether the breaker keeps the shop from asking the gateway."""
-    shut = CircuitBreaker.objects.filter(pk=GATEWAY).exclude(state=BreakerState.CLOSED)
+    shut = CircuitBreaker.objects.filter(name=GATEWAY).exclude(state=BreakerState.CLOSED)
     found = patiently(shut.exists)
     connection.close()
     return found
