@@ -19,8 +19,9 @@ class CrashPoints:
         self._waiting[point] += 1
         self.look()
 
-    def look(self) -> None:
-        """Count who has died, and arm what waits."""
+    def look(self) -> int:
+        """Count who has died, and arm what waits; returns how many died since the last look."""
+        before = self.fired.total()
         for point in [point for point in self._armed if not (self._folder / point).exists()]:
             self._armed.remove(point)
             self.fired[point] += 1
@@ -29,6 +30,7 @@ class CrashPoints:
                 self._waiting[point] -= 1
                 self._armed.add(point)
                 (self._folder / point).touch()
+        return self.fired.total() - before
 
     def disarm(self) -> None:
         self._waiting.clear()

@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 
 from notevault.chaos.crash_points import CrashPoints
 from notevault.chaos.gateway import SandboxRefused
+from notevault.chaos.gateway_faults import GatewayFaults
 from notevault.chaos.purchase import Instruments
 from notevault.chaos.records import PaymentMade, Records
 from notevault.chaos.schedule import Family, Fault
 from notevault.chaos.world import World
 
 KEEP_HOUSE_EVERY_S = 1.0
+# Faults held back at the end still get their chance.
+LINGER_S = 40.0
 LEAST_REFUND_PAISE = 100
 
 
@@ -38,7 +41,7 @@ class Injector:
         self._world = world
         self._records = records
         self._is_cut_off = is_cut_off
-        self._armed: dict[str, Fault] = {}
+        self._gateway = GatewayFaults(world.sandbox)
         self._crashes = CrashPoints(world.crash_points)
         self._used: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.instruments = Instruments(queue.SimpleQueue(), used=self._used.put)
@@ -52,68 +55,63 @@ class Injector:
                 time.sleep(min(early, KEEP_HOUSE_EVERY_S))
                 self.keep_house()
             self.keep_house()
-            self.inject(fault)
+            self.counts.planned[fault.name] += fault.times
+            self._inject(fault)
             watch(fault)
-
-    def inject(self, fault: Fault) -> None:
-        self.counts.planned[fault.name] += fault.times
-        if self._make(fault):
-            self.counts.injected[fault.name] += fault.times
+        give_up_at = time.monotonic() + LINGER_S
+        while len(self._gateway) and time.monotonic() < give_up_at:
+            time.sleep(KEEP_HOUSE_EVERY_S)
+            self.keep_house()
 
     def keep_house(self) -> None:
-        """What operators do meanwhile, once a second.
-
-        A gateway that nobody asks any more is spared: what is armed there would meet the
-        circuit breaker's one probe, time after time.
-        """
+        """Once a second, what operators do and what faults that wait for something need."""
         now = time.monotonic()
         if now - self._kept_house_at < KEEP_HOUSE_EVERY_S:
             return
         self._kept_house_at = now
-        self._crashes.look()
+        if self._crashes.look():
+            self._records.note_web_died()
         self._world.sandbox.enable_webhook()
-        if self._is_cut_off():
-            self._disarm(Family.API)
+        self._gateway.look(is_cut_off=self._is_cut_off())
 
     def clear(self) -> None:
         """Afterwards no fault is left, and the counts are final."""
-        self._disarm(Family.API)
-        self._disarm(Family.WEBHOOK)
+        self._gateway.clear()
         self._crashes.disarm()
         self._world.sandbox.enable_webhook()
+        self.counts.injected.update(self._gateway.injected)
+        self.counts.fired.update(self._gateway.fired)
         self.counts.fired.update(self._crashes.fired)
         while not self._used.empty():
             self.counts.fired[self._used.get()] += 1
 
-    def _make(self, fault: Fault) -> bool:
-        """False when there was nothing to do it to."""
+    def _inject(self, fault: Fault) -> None:
         match fault.family:
-            case Family.API | Family.WEBHOOK:
-                self._arm(fault)
+            case Family.API:
+                self._gateway.hold(fault)
+            case Family.WEBHOOK:
+                self._gateway.arm(fault)
             case Family.CHECKOUT:
                 self.instruments.waiting.put(fault.name)
+                self.counts.injected[fault.name] += 1
             case Family.CRASH:
                 self._crashes.order(fault.name)
+                self.counts.injected[fault.name] += 1
             case Family.PROCESS:
                 self._disturb(fault)
+                self._count_done(fault)
             case Family.DASHBOARD:
-                return self._act(fault)
-        return True
+                if self._act(fault):
+                    self._count_done(fault)
 
-    def _arm(self, fault: Fault) -> None:
-        fault_id = self._world.sandbox.arm(
-            fault.name, where=fault.where, times=fault.times, seconds=fault.seconds
-        )
-        self._armed[fault_id] = fault
-
-    def _disarm(self, family: Family) -> None:
-        ours = {key: fault for key, fault in self._armed.items() if fault.family is family}
-        for fault_id, fault in ours.items():
-            self.counts.fired[fault.name] += self._world.sandbox.disarm(fault_id)
-            del self._armed[fault_id]
+    def _count_done(self, fault: Fault) -> None:
+        self.counts.injected[fault.name] += 1
+        self.counts.fired[fault.name] += 1
 
     def _disturb(self, fault: Fault) -> None:
         processes = self._world.processes
+        if "web" in fault.name:
+            self._records.note_web_died()
         match fault.name:
             case "kill_web":
                 processes.kill("web")
@@ -127,10 +125,12 @@ class Injector:
                 processes.kill("worker", signal.SIGTERM)
             case "restart_postgres":
                 self._world.restart_database()
-        self.counts.fired[fault.name] += 1
 
     def _act(self, fault: Fault) -> bool:
-        """Something at the gateway with one of the payments so far; it may refuse."""
+        """Something at the gateway with one of the payments so far.
+
+        False when there is none, or the gateway refuses: one that is refunded already.
+        """
         payment = self._records.pick_payment(fault.pick, failed=fault.name == "late_authorisation")
         if payment is None:
             return False
@@ -138,7 +138,6 @@ class Injector:
             self._act_on(fault.name, payment)
         except SandboxRefused:
             return False
-        self.counts.fired[fault.name] += 1
         return True
 
     def _act_on(self, name: str, payment: PaymentMade) -> None:

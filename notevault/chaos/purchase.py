@@ -74,7 +74,7 @@ class Purchase:
         if self.plan.repeats_order:
             again = self._post_order(key)
             if again.is_success and again.body["id"] != answer.body["id"]:
-                self.records.note_broken(f"a repeated order gave {again.body['id']} as well")
+                self.records.note_wrong(f"a repeated order gave {again.body['id']} as well")
         return answer.body if answer.body["next_action"] == "pay" else None
 
     def _post_order(self, key: str) -> Answer:
@@ -184,7 +184,7 @@ class Purchase:
     def _demand_refusal(self, token: str, report: Entity, status: int) -> None:
         answer = self.shop.call("POST", "/payments/verify", token=token, body=report)
         if answer.status not in (status, 503, 0):
-            self.records.note_broken(f"a lie was answered {answer.status} {answer.code}")
+            self.records.note_wrong(f"a lie was answered {answer.status} {answer.code}")
 
     def await_outcome(self, order: Entity) -> None:
         answer = self._call("GET", f"/orders/{order['id']}", wait_s=WAIT_S)

@@ -17,6 +17,7 @@ from payments.states import EventState, OrderState, PaymentState, RefundState
 
 RECEIPT = "nv_"
 PAID = (OrderState.PAID, OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED)
+CLOSED = (OrderState.EXPIRED, OrderState.CANCELLED, OrderState.FAILED)
 OWED = (RefundState.REQUESTED, RefundState.PENDING)
 
 
@@ -165,6 +166,8 @@ def gateway_orders(state: State) -> Iterator[Finding]:
         elif times[theirs.receipt] > 1:
             yield Finding(Harm.DOUBLED, f"{theirs.id} is one of two gateway orders", order.id)
         elif order.gateway_order_id is None:
+            if order.state in CLOSED and not theirs.amount_paid_paise:
+                continue  # nobody was ever told its id, so nobody can pay it
             yield Finding(Harm.STUCK, f"{order.state} order does not know {theirs.id}", order.id)
         elif order.gateway_order_id != theirs.id:
             yield Finding(Harm.DOUBLED, f"{theirs.id} is not its gateway order", order.id)

@@ -43,7 +43,8 @@ def _shop(outcome: Outcome) -> Iterator[str]:
     answers = ", ".join(f"{count} × {name}" for name, count in sorted(records.answers.items()))
     restarts = ", ".join(f"{count} × {name}" for name, count in sorted(outcome.restarts.items()))
     yield f"  purchases      {records.purchases} begun in {outcome.shopping_s:.0f} s"
-    yield f"  answers        {answers}; the slowest after {records.slowest_s:.1f} s"
+    yield f"  answers        {answers}"
+    yield f"  slowest        {records.slowest_s:.1f} s"
     yield f"  orders         {len(state.orders)}, {len(state.gateway_orders)} at the gateway"
     yield f"  payments       {len(state.gateway_payments)}, {len(captured)} captured"
     yield f"  accesses       {len(state.accesses)} live"
@@ -63,7 +64,7 @@ def _verdict(outcome: Outcome, seed: int) -> Iterator[str]:
         return
     yield ""
     yield f"  seed {seed} broke a promise."
-    yield from _broken_answers(outcome.records.broken)
+    yield from _broken_answers(outcome.records.broken())
     yield from _broken_rows(outcome)
     if outcome.ledger:
         yield f"  verify_ledger: {outcome.ledger}"

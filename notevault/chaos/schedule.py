@@ -13,7 +13,7 @@ SECONDS_PER_FAULT = 0.18
 FAULTS_PER_STORM = 500
 STORM = ("server_error", "bad_gateway", "reset_before")
 STORM_TIMES = 16
-RECOVERY_S = 36.0
+RECOVERY_S = 33.0
 
 
 class Family(Enum):
@@ -60,22 +60,22 @@ class Kind:
 
 
 KINDS = (
-    Kind(Family.API, "rate_limited", 35, API_CALLS),
-    Kind(Family.API, "server_error", 55, API_CALLS),
-    Kind(Family.API, "bad_gateway", 40, API_CALLS),
-    Kind(Family.API, "slow", 40, API_CALLS, (0.5, 4)),
-    Kind(Family.API, "silent", 20, API_CALLS, (30, 30)),
-    Kind(Family.API, "reset_before", 35, API_CALLS),
-    Kind(Family.API, "reset_after", 35, API_CALLS),
-    Kind(Family.API, "answer_lost", 40, API_CALLS),
-    Kind(Family.WEBHOOK, "drop", 70, EVENTS),
-    Kind(Family.WEBHOOK, "duplicate", 80, EVENTS),
-    Kind(Family.WEBHOOK, "delay", 70, EVENTS, (1, 6)),
-    Kind(Family.WEBHOOK, "reorder", 70, EVENTS),
-    Kind(Family.CHECKOUT, "late@razorpay", 35, ANYWHERE),
-    Kind(Family.CHECKOUT, "manual@razorpay", 35, ANYWHERE),
-    Kind(Family.CHECKOUT, "twice@razorpay", 35, ANYWHERE),
-    Kind(Family.CHECKOUT, "refunded@razorpay", 25, ANYWHERE),
+    Kind(Family.API, "rate_limited", 28, API_CALLS),
+    Kind(Family.API, "server_error", 40, API_CALLS),
+    Kind(Family.API, "bad_gateway", 30, API_CALLS),
+    Kind(Family.API, "slow", 30, API_CALLS, (0.5, 4)),
+    Kind(Family.API, "silent", 14, API_CALLS, (30, 30)),
+    Kind(Family.API, "reset_before", 28, API_CALLS),
+    Kind(Family.API, "reset_after", 30, API_CALLS),
+    Kind(Family.API, "answer_lost", 26, API_CALLS),
+    Kind(Family.WEBHOOK, "drop", 80, EVENTS),
+    Kind(Family.WEBHOOK, "duplicate", 90, EVENTS),
+    Kind(Family.WEBHOOK, "delay", 80, EVENTS, (1, 6)),
+    Kind(Family.WEBHOOK, "reorder", 80, EVENTS),
+    Kind(Family.CHECKOUT, "late@razorpay", 40, ANYWHERE),
+    Kind(Family.CHECKOUT, "manual@razorpay", 40, ANYWHERE),
+    Kind(Family.CHECKOUT, "twice@razorpay", 40, ANYWHERE),
+    Kind(Family.CHECKOUT, "refunded@razorpay", 30, ANYWHERE),
     Kind(Family.CHECKOUT, "disputed@razorpay", 20, ANYWHERE),
     Kind(Family.CHECKOUT, "wrongamount@razorpay", 15, ANYWHERE),
     Kind(Family.CHECKOUT, "dollars@razorpay", 15, ANYWHERE),
@@ -85,7 +85,7 @@ KINDS = (
     Kind(Family.DASHBOARD, "dispute", 10, ANYWHERE),
     Kind(Family.DASHBOARD, "late_authorisation", 15, ANYWHERE),
     *(
-        Kind(Family.CRASH, point, 6, ANYWHERE)
+        Kind(Family.CRASH, point, 5, ANYWHERE)
         for point in (
             "checkout.intent_committed",
             "checkout.gateway_order_created",
@@ -103,9 +103,9 @@ KINDS = (
     ),
     Kind(Family.PROCESS, "kill_web", 3, ANYWHERE),
     Kind(Family.PROCESS, "kill_web_child", 4, ANYWHERE),
-    Kind(Family.PROCESS, "kill_worker", 8, ANYWHERE),
+    Kind(Family.PROCESS, "kill_worker", 6, ANYWHERE),
     Kind(Family.PROCESS, "roll_web", 2, ANYWHERE),
-    Kind(Family.PROCESS, "roll_worker", 5, ANYWHERE),
+    Kind(Family.PROCESS, "roll_worker", 4, ANYWHERE),
     Kind(Family.PROCESS, "restart_postgres", 5, ANYWHERE),
 )
 

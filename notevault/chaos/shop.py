@@ -89,12 +89,12 @@ class Shop:
             )
         except requests.RequestException as error:
             why = "time-out" if isinstance(error, requests.Timeout) else "no connection"
-            seconds = time.monotonic() - started
-            self.records.note_no_answer(what, why=why, seconds=seconds, allowed_s=wait_s)
+            self.records.note_no_answer(what, why=why, seconds=time.monotonic() - started - wait_s)
             return NOTHING
-        seconds = time.monotonic() - started
-        self.records.note_answer(what, status=reply.status_code, seconds=seconds, allowed_s=wait_s)
-        return Answer(reply.status_code, _json(reply))
+        seconds = time.monotonic() - started - wait_s
+        answer = Answer(reply.status_code, _json(reply))
+        self.records.note_answer(what, status=answer.status, code=answer.code, seconds=seconds)
+        return answer
 
 
 def _json(reply: requests.Response) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class Outcome:
 
     @property
     def is_sound(self) -> bool:
-        return not (self.findings or self.records.broken or self.ledger)
+        return not (self.findings or self.records.broken() or self.ledger)
 
 
 class Simulation:

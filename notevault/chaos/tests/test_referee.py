@@ -155,6 +155,20 @@ class TestNothingIsFound:
 
         assert referee.judge(rival) == []
 
+    def test_in_a_gateway_order_that_a_closed_order_never_heard_of(self, sold: State) -> None:
+        unpaid = replace(
+            sold,
+            gateway_orders=[replace(sold.gateway_orders[0], amount_paid_paise=0)],
+            gateway_payments=[],
+            gateway_events=[],
+            orders=[replace(sold.orders[0], state="cancelled", gateway_order_id=None)],
+            payments=[],
+            accesses=[],
+            promises=Promises(),
+        )
+
+        assert referee.judge(unpaid) == []
+
     def test_in_an_event_that_waits_in_an_open_dead_letter(self, sold: State) -> None:
         letter = OurJob("payments.tasks.handle_event", '{"event_id": "e1"}')
         buried = replace(
@@ -367,6 +381,18 @@ class TestWhatIsStuckIsFound:
         )
 
         assert harms(between) == [Harm.STUCK]
+
+    def test_a_paid_gateway_order_that_a_closed_order_does_not_know(self, sold: State) -> None:
+        unknown = replace(
+            sold,
+            orders=[replace(sold.orders[0], state="cancelled", gateway_order_id=None)],
+            gateway_payments=[],
+            payments=[],
+            accesses=[],
+            promises=Promises(),
+        )
+
+        assert harms(unknown) == [Harm.STUCK]
 
     def test_an_event_that_nobody_handled(self, sold: State) -> None:
         waiting = replace(sold, events=[replace(sold.events[0], state="received")])

@@ -51,8 +51,8 @@ class TestASchedule:
     def test_keeps_to_the_shares_in_the_long_run(self) -> None:
         planned = Counter(fault.name for fault in make_schedule(seed=5, count=20_000))
 
-        assert 0.7 < planned["kill_worker"] / (20 * 8) < 1.3
-        assert 0.8 < planned["drop"] / (20 * 70) < 1.2
+        assert 0.7 < planned["kill_worker"] / (20 * 6) < 1.3
+        assert 0.8 < planned["drop"] / (20 * 80) < 1.2
 
 
 class TestPlans:
