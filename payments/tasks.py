@@ -6,7 +6,7 @@ from uuid import UUID
 
 from notevault.kit import clock, crash
 from ops.jobs import Retries, RetryLater, job, periodic
-from payments import checkout, polling, refunds, sweepers
+from payments import checkout, idempotency, polling, refunds, sweepers
 from payments.gateways.base import GatewayOutcomeUnknown, GatewayUnavailable
 from payments.webhooks import handlers
 
@@ -100,3 +100,9 @@ def sweep_lost_events() -> None:
 @periodic("23 * * * *", queue="sweepers")
 def sweep_pending_refunds() -> None:
     _sweep("pending-refunds")
+
+
+@periodic("13 * * * *", queue="payments")
+def remove_idempotency_keys() -> None:
+    while idempotency.remove_expired():
+        pass

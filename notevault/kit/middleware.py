@@ -7,10 +7,15 @@ from collections.abc import Callable
 import structlog
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
-from notevault.kit.http import bad_request, database_unavailable, problem, server_error
+from notevault.kit.http import (
+    bad_request,
+    database_unavailable,
+    is_database_unavailable,
+    problem,
+    server_error,
+)
 
 log = structlog.get_logger("notevault.errors")
 
@@ -60,7 +65,7 @@ class LastNetMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if isinstance(error, (OperationalError, InterfaceError)):
+        if is_database_unavailable(error):
             return database_unavailable(error)
         if isinstance(error, SuspiciousOperation):
             return bad_request(request, error)
