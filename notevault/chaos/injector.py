@@ -9,12 +9,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from django.conf import settings
+
 from notevault.chaos.crash_points import CrashPoints
 from notevault.chaos.gateway import SandboxRefused
 from notevault.chaos.gateway_faults import GatewayFaults
 from notevault.chaos.purchase import Instruments
 from notevault.chaos.records import PaymentMade, Records
 from notevault.chaos.schedule import Family, Fault
+from notevault.chaos.strangers import Stranger
 from notevault.chaos.world import World
 
 KEEP_HOUSE_EVERY_S = 1.0
@@ -42,10 +45,22 @@ class Injector:
         self._records = records
         self._is_cut_off = is_cut_off
         self._gateway = GatewayFaults(world.sandbox)
+        self._stranger = Stranger(
+            web=world.addresses.web, secret=settings.RAZORPAY_WEBHOOK_SECRET, records=records
+        )
         self._crashes = CrashPoints(world.crash_points)
         self._used: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.instruments = Instruments(queue.SimpleQueue(), used=self._used.put)
         self._kept_house_at = 0.0
+        self._make: dict[Family, Callable[[Fault], None]] = {
+            Family.API: self._gateway.hold,
+            Family.WEBHOOK: self._gateway.arm,
+            Family.CHECKOUT: self._offer,
+            Family.DASHBOARD: self._act,
+            Family.CRASH: self._arm_crash,
+            Family.PROCESS: self._disturb,
+            Family.STRANGER: self._send_stranger,
+        }
 
     def run(self, schedule: Iterable[Fault], watch: Callable[[Fault], None]) -> None:
         """Each fault at its time, or as soon after it as can be."""
@@ -56,7 +71,7 @@ class Injector:
                 self.keep_house()
             self.keep_house()
             self.counts.planned[fault.name] += fault.times
-            self._inject(fault)
+            self._make[fault.family](fault)
             watch(fault)
         give_up_at = time.monotonic() + LINGER_S
         while len(self._gateway) and time.monotonic() < give_up_at:
@@ -85,28 +100,23 @@ class Injector:
         while not self._used.empty():
             self.counts.fired[self._used.get()] += 1
 
-    def _inject(self, fault: Fault) -> None:
-        match fault.family:
-            case Family.API:
-                self._gateway.hold(fault)
-            case Family.WEBHOOK:
-                self._gateway.arm(fault)
-            case Family.CHECKOUT:
-                self.instruments.waiting.put(fault.name)
-                self.counts.injected[fault.name] += 1
-            case Family.CRASH:
-                self._crashes.order(fault.name)
-                self.counts.injected[fault.name] += 1
-            case Family.PROCESS:
-                self._disturb(fault)
-                self._count_done(fault)
-            case Family.DASHBOARD:
-                if self._act(fault):
-                    self._count_done(fault)
+    def _offer(self, fault: Fault) -> None:
+        """The next buyer to pay will do it with this UPI id."""
+        self.instruments.waiting.put(fault.name)
+        self.counts.injected[fault.name] += 1
+
+    def _arm_crash(self, fault: Fault) -> None:
+        self._crashes.order(fault.name)
+        self.counts.injected[fault.name] += 1
 
     def _count_done(self, fault: Fault) -> None:
         self.counts.injected[fault.name] += 1
         self.counts.fired[fault.name] += 1
+
+    def _send_stranger(self, fault: Fault) -> None:
+        is_forged = fault.name == "forged_event"
+        if self._stranger.forge() if is_forged else self._stranger.poison():
+            self._count_done(fault)
 
     def _disturb(self, fault: Fault) -> None:
         processes = self._world.processes
@@ -125,20 +135,19 @@ class Injector:
                 processes.kill("worker", signal.SIGTERM)
             case "restart_postgres":
                 self._world.restart_database()
+        self._count_done(fault)
 
-    def _act(self, fault: Fault) -> bool:
-        """Something at the gateway with one of the payments so far.
-
-        False when there is none, or the gateway refuses: one that is refunded already.
-        """
+    def _act(self, fault: Fault) -> None:
+        """Something at the gateway with one of the payments so far, unless there is none or
+        the gateway refuses: one that is refunded already."""
         payment = self._records.pick_payment(fault.pick, failed=fault.name == "late_authorisation")
         if payment is None:
-            return False
+            return
         try:
             self._act_on(fault.name, payment)
         except SandboxRefused:
-            return False
-        return True
+            return
+        self._count_done(fault)
 
     def _act_on(self, name: str, payment: PaymentMade) -> None:
         sandbox = self._world.sandbox

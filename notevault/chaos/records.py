@@ -80,11 +80,8 @@ class Records:
     def broken(self) -> list[str]:
         """Promises that answers broke. Lateness is forgiven up to the time that a web
         process takes to start, where one was killed meanwhile."""
-        return self.wrong + [
-            f"{late.what} took {late.seconds:.1f} s"
-            for late in self.late
-            if self._is_our_fault(late)
-        ]
+        late = [answer for answer in self.late if self._is_our_fault(answer)]
+        return self.wrong + [f"{answer.what} took {answer.seconds:.1f} s" for answer in late]
 
     def _is_our_fault(self, late: LateAnswer) -> bool:
         begun_at = late.ended_at - late.seconds

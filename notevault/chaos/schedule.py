@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from enum import Enum
 from random import Random
 
-SECONDS_PER_FAULT = 0.18
+SECONDS_PER_FAULT = 0.16
 # A storm makes every call to the gateway fail until the circuit breaker opens, and the
 # gateway is left alone until the breaker has had time to try it again.
 FAULTS_PER_STORM = 500
+# Until a job that fails by itself has given up.
+RETRIES_S = 130.0
 STORM = ("server_error", "bad_gateway", "reset_before")
 STORM_TIMES = 16
 RECOVERY_S = 33.0
@@ -25,6 +27,7 @@ class Family(Enum):
     DASHBOARD = "dashboard"
     CRASH = "crash points"
     PROCESS = "processes"
+    STRANGER = "strangers"
 
 
 API_CALLS = {
@@ -50,13 +53,15 @@ ANYWHERE = {"": 1}
 
 @dataclass(frozen=True)
 class Kind:
-    """`share` is how many of a thousand; `seconds` the shortest and longest duration."""
+    """`share` is how many of a thousand; `seconds` the shortest and longest duration, and
+    `outcome_s` how long it takes until it is over."""
 
     family: Family
     name: str
     share: int
     where: dict[str, int]
     seconds: tuple[float, float] = (0, 0)
+    outcome_s: float = 0
 
 
 KINDS = (
@@ -107,6 +112,8 @@ KINDS = (
     Kind(Family.PROCESS, "roll_web", 2, ANYWHERE),
     Kind(Family.PROCESS, "roll_worker", 4, ANYWHERE),
     Kind(Family.PROCESS, "restart_postgres", 5, ANYWHERE),
+    Kind(Family.STRANGER, "forged_event", 12, ANYWHERE),
+    Kind(Family.STRANGER, "poison_event", 3, ANYWHERE, outcome_s=RETRIES_S),
 )
 
 
@@ -129,7 +136,8 @@ def make_schedule(*, seed: int, count: int) -> list[Fault]:
     length = count * SECONDS_PER_FAULT
     storms = [length * (number + 0.5) / (count // FAULTS_PER_STORM) for number in _storms(count)]
     single = count - len(storms) * len(STORM) * STORM_TIMES
-    faults = [_fault(dice, kind, length, storms) for kind in _mix(dice, single)]
+    possible = [kind for kind in KINDS if kind.outcome_s < length]
+    faults = [_fault(dice, kind, length, storms) for kind in _mix(dice, possible, single)]
     for at in storms:
         faults += [Fault(at, Family.API, name, "*", STORM_TIMES) for name in STORM]
     return sorted(faults, key=lambda fault: fault.at)
@@ -139,16 +147,17 @@ def _storms(count: int) -> range:
     return range(count // FAULTS_PER_STORM)
 
 
-def _mix(dice: Random, count: int) -> list[Kind]:
+def _mix(dice: Random, kinds: Sequence[Kind], count: int) -> list[Kind]:
     """One of each kind as far as they go, the others by their shares."""
-    each = dice.sample(KINDS, len(KINDS))[:count]
-    return each + dice.choices(KINDS, [kind.share for kind in KINDS], k=count - len(each))
+    each = dice.sample(kinds, len(kinds))[:count]
+    return each + dice.choices(kinds, [kind.share for kind in kinds], k=count - len(each))
 
 
 def _fault(dice: Random, kind: Kind, length: float, storms: Sequence[float]) -> Fault:
     is_call = kind.family is Family.API
+    latest = length - kind.outcome_s
     return Fault(
-        at=_quiet_time(dice, length, storms) if is_call else dice.uniform(0, length),
+        at=_quiet_time(dice, latest, storms) if is_call else dice.uniform(0, latest),
         family=kind.family,
         name=kind.name,
         where=dice.choices(list(kind.where), list(kind.where.values()))[0],

@@ -11,6 +11,7 @@ from notevault.chaos.plans import Way, make_plans
 from notevault.chaos.schedule import (
     KINDS,
     RECOVERY_S,
+    RETRIES_S,
     SECONDS_PER_FAULT,
     STORM_TIMES,
     Family,
@@ -38,7 +39,14 @@ class TestASchedule:
     def test_has_every_kind_of_fault_even_when_it_is_short(self) -> None:
         planned = {fault.name for fault in make_schedule(seed=3, count=len(KINDS))}
 
-        assert planned == {kind.name for kind in KINDS}
+        assert planned == {kind.name for kind in KINDS if not kind.outcome_s}
+
+    def test_begins_nothing_that_cannot_be_over_at_its_end(self) -> None:
+        length = 1000 * SECONDS_PER_FAULT
+        poison = [f.at for f in make_schedule(seed=3, count=1000) if f.name == "poison_event"]
+
+        assert poison
+        assert max(poison) <= length - RETRIES_S
 
     def test_leaves_the_gateway_alone_after_a_storm(self) -> None:
         schedule = make_schedule(seed=2, count=2000)
