@@ -36,19 +36,19 @@ def ready(request: HttpRequest) -> JsonResponse:
 def detailed(request: HttpRequest) -> JsonResponse:
     """For people: 200 when healthy or degraded, 503 when unhealthy."""
     try:
-        breakers = {
-            row.name: row.effective_state for row in CircuitBreaker.objects.order_by("name")
-        }
+        rows = list(CircuitBreaker.objects.order_by("name"))
     except DATABASE_AWAY:
-        return _health("unhealthy", {"database": "unavailable"}, status=503)
+        return _health("unhealthy", {"database": "unavailable"}, code=503)
+    breakers = {row.name: row.effective_state for row in rows}
     all_closed = set(breakers.values()) <= {BreakerState.CLOSED}
-    status = "healthy" if all_closed else "degraded"
-    return _health(status, {"database": "ok", "breakers": breakers})
+    return _health(
+        "healthy" if all_closed else "degraded", {"database": "ok", "breakers": breakers}
+    )
 
 
-def _health(status: str, checks: dict[str, Any], **options: Any) -> JsonResponse:
+def _health(status: str, checks: dict[str, Any], *, code: int = 200) -> JsonResponse:
     body = {"status": status, "timestamp": clock.now().isoformat(), "checks": checks}
-    return JsonResponse(body, headers={"Cache-Control": "no-store"}, **options)
+    return JsonResponse(body, status=code, headers={"Cache-Control": "no-store"})
 
 
 def metrics(request: HttpRequest) -> HttpResponse:

@@ -26,7 +26,8 @@ _MOST_DIGITS = 20
 class BodyLimitMiddleware:
     """Refuses a body by its stated length, before a byte of it is read.
 
-    A body without a length (chunked) is refused too: it cannot be bounded beforehand.
+    A body without a length (chunked) is refused too, and a compressed one: neither can be
+    bounded beforehand.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -44,6 +45,9 @@ class BodyLimitMiddleware:
         limit = self.limit_for(request)
         if int(length[:_MOST_DIGITS]) > limit:
             return problem("payload_too_large", f"The limit here is {limit} bytes.")
+        encoding = request.META.get("HTTP_CONTENT_ENCODING", "").strip().lower()
+        if encoding not in {"", "identity"} and length != "0":
+            return problem("unsupported_media_type", "Send the body without a Content-Encoding.")
         return None
 
     def limit_for(self, request: HttpRequest) -> int:

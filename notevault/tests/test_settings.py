@@ -69,7 +69,9 @@ class TestExample:
         code = "".join(
             path.read_text() for path in (PROJECT / "notevault" / "settings").glob("*.py")
         )
+        web = (PROJECT / "ops" / "web_worker.py").read_text()
         read = set(re.findall(r'\benv\.\w+\(\s*"([A-Z_]+)"', code))
+        read |= set(re.findall(r'\benviron\.get\("([A-Z_]+)"', web))
 
         assert len(read) > 30
         assert set(example_values()) == read

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -37,7 +38,7 @@ class TestWhenToAsk:
             ask(order, order.ask_at)
             asked.append(order.ask_at)
 
-        pauses = [later - earlier for earlier, later in zip(asked[:-2], asked[1:-1], strict=True)]
+        pauses = [later - earlier for earlier, later in pairwise(asked[:-1])]
         assert pauses == sorted(pauses)
         assert pauses[-1] > timedelta(days=1)
         assert now + timedelta(days=5) < asked[-2] <= order.expires_at + timedelta(days=7)
