@@ -21,7 +21,7 @@ from ops.transactions import use_case
 from payments import fulfilment, locks, refunds
 from payments.gateways.base import GatewayPayment
 from payments.models import Order, Payment
-from payments.states import OPEN_ORDER, OrderState, PaymentState
+from payments.states import OrderState, PaymentState
 
 log = structlog.get_logger("notevault.settlement")
 
@@ -143,9 +143,7 @@ def _authorize(row: Payment, source: str, now: datetime) -> None:
 def _take_in_returned(order: Order, row: Payment, source: str, now: datetime) -> None:
     """Given back by the gateway before we ever fulfilled it: nothing is owed or granted."""
     _advance(row, PaymentState.REFUNDED, source, now)
-    if order.state in OPEN_ORDER:
-        order.move(OrderState.FAILED, why="the gateway gave the payment back", now=now)
-        fulfilment.release_holds(order)
+    fulfilment.close_returned(order, now=now)
 
 
 def _capture(order: Order, row: Payment, difference: str, source: str, now: datetime) -> None:
