@@ -6,6 +6,7 @@ import sys
 
 
 def main() -> None:
+    os.environ["NOTEVAULT_PROCESS"] = sys.argv[1] if len(sys.argv) > 1 else ""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notevault.settings.local")
     try:
         from django.core.exceptions import ImproperlyConfigured

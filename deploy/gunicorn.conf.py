@@ -1,9 +1,9 @@
-"""How the web process is served: threads, so that a slow client holds one of them only."""
+"""How the web process is served: threads, and a short queue before them (WEB_QUEUE)."""
 
 import os
 
 bind = f"{os.environ.get('WEB_BIND', '0.0.0.0')}:{os.environ.get('PORT', '5001')}"  # noqa: S104 a pod
-worker_class = "gthread"
+worker_class = "ops.web_worker.BoundedThreadWorker"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
 threads = int(os.environ.get("WEB_THREADS", "8"))
 # Requests under way at SIGTERM get this long, in seconds.

@@ -53,6 +53,11 @@ class CircuitBreaker(Stateful):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def effective_state(self) -> str:
+        """The state that calls meet: the forced one, else the one that they brought about."""
+        return self.forced or self.state
+
 
 class DeadLetterMove(Move):
     row = models.ForeignKey("DeadLetter", on_delete=models.CASCADE, related_name="moves")

@@ -23,11 +23,12 @@ from django.db.models.functions import Now
 from notes.models import Note
 from notes.selectors import NoteNotFound, owned_notes
 from notes.states import NoteState
-from notevault.kit import crash
+from notevault.kit import crash, deadline
+from notevault.kit.bulkhead import Full
 from notevault.kit.errors import DomainError
 from ops import jobs
 from ops.transactions import lend_connection, use_case
-from payments import fulfilment, locks, pricing
+from payments import fulfilment, locks, pricing, waiting
 from payments.gateways import get_gateway
 from payments.gateways.base import GatewayError, GatewayOrder
 from payments.models import Order, OrderItem
@@ -200,21 +201,30 @@ def _id_of_open_order(buyer_id: UUID, cart: list[UUID]) -> str:
 
 def _open_for_payment(order: Order, now: datetime) -> None:
     """Create the gateway's order; of racing callers exactly one talks to the gateway."""
-    give_up_at = time.monotonic() + WAIT_FOR_OTHERS_S
+    give_up_at = time.monotonic() + deadline.remaining(WAIT_FOR_OTHERS_S)
     while True:
         match _claim(order_id=order.pk):
             case Claim.READY:
                 return
             case Claim.TAKEN:
-                if time.monotonic() > give_up_at:
-                    raise CheckoutInProgress(retry_after=1)
-                lend_connection()
-                time.sleep(LOOK_AGAIN_S)
+                _wait_for_others(give_up_at)
             case claim:
                 reply = _create_at_gateway(order, was_tried=claim is Claim.MINE_AGAIN)
                 crash.point("checkout.gateway_order_created")
                 open_for_payment(order_id=order.pk, gateway_order_id=reply.id, now=now)
                 return
+
+
+def _wait_for_others(give_up_at: float) -> None:
+    """A moment; CheckoutInProgress when the time, or the room to wait in, is used up."""
+    try:
+        with waiting.share.place():
+            lend_connection()
+            time.sleep(LOOK_AGAIN_S)
+    except Full:
+        raise CheckoutInProgress(retry_after=1) from None
+    if time.monotonic() > give_up_at:
+        raise CheckoutInProgress(retry_after=1)
 
 
 class Claim(Enum):

@@ -8,7 +8,7 @@ from uuid import UUID
 from notes import access
 from notes.models import Note
 from payments.models import Order, OrderItem
-from payments.states import OPEN_ORDER, ItemOutcome
+from payments.states import OPEN_ORDER, ItemOutcome, OrderState
 
 
 def fulfil(*, order: Order, now: datetime) -> list[OrderItem]:
@@ -46,6 +46,16 @@ def take_back(order: Order, *, why: str, now: datetime) -> None:
     if granted:
         access.revoke_accesses(references=granted, why=why, now=now)
         _close(granted, ItemOutcome.GIVEN_BACK)
+
+
+def close_returned(order: Order, *, now: datetime) -> None:
+    """End a locked order that is still open though its money came and went. A step.
+
+    The gateway takes no second payment for it, so its buyer must not be told to pay.
+    """
+    if order.state in OPEN_ORDER:
+        order.move(OrderState.FAILED, why="its payment was given back", now=now)
+        release_holds(order)
 
 
 def release_holds(order: Order) -> None:

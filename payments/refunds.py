@@ -225,15 +225,22 @@ def _complete(
     )
     done = payment.refunds.filter(state=RefundState.PROCESSED)
     refunded = done.aggregate(total=Sum("amount_paise"))["total"]
-    is_whole = refunded == payment.amount_paise
-    if is_whole and payment.can_move(PaymentState.REFUNDED):
+    if refunded == payment.amount_paise and payment.can_move(PaymentState.REFUNDED):
         payment.move(PaymentState.REFUNDED, why="refunded in full", now=now)
+    _follow(order, payment, why=refund.why, now=now)
+
+
+def _follow(order: Order, payment: Payment, *, why: str, now: datetime) -> None:
+    """What a completed refund of its payment makes of the order."""
+    is_whole = payment.state == PaymentState.REFUNDED
     if payment.settles:
         to = OrderState.REFUNDED if is_whole else OrderState.PARTIALLY_REFUNDED
         if order.state != to and order.can_move(to):
-            order.move(to, why=refund.why, now=now)
-        if is_whole:
-            fulfilment.take_back(order, why="refunded in full", now=now)
+            order.move(to, why=why, now=now)
+    if is_whole and payment.settles:
+        fulfilment.take_back(order, why="refunded in full", now=now)
+    elif is_whole:
+        fulfilment.close_returned(order, now=now)
 
 
 def _owe_again(payment: Payment, refund: Refund) -> None:

@@ -21,7 +21,7 @@ from ops.transactions import use_case
 from payments import fulfilment, locks, refunds
 from payments.gateways.base import GatewayPayment
 from payments.models import Order, Payment
-from payments.states import OPEN_ORDER, OrderState, PaymentState
+from payments.states import OrderState, PaymentState
 
 log = structlog.get_logger("notevault.settlement")
 
@@ -122,30 +122,23 @@ def _take_over_details(row: Payment, payment: GatewayPayment) -> None:
     row.save(update_fields=list(details))
 
 
-def _advance(row: Payment, to: PaymentState, source: str, now: datetime) -> None:
-    """Go there if it is forward; old news changes nothing."""
-    if row.state != to and row.can_move(to):
-        row.move(to, why=f"told by {source}", now=now)
+def _advance(row: Payment, to: PaymentState, source: str, now: datetime) -> bool:
+    """Go there if it is forward; old news changes nothing, and gives False."""
+    if row.state == to or not row.can_move(to):
+        return False
+    return row.move(to, why=f"told by {source}", now=now)
 
 
 def _authorize(row: Payment, source: str, now: datetime) -> None:
     """The money is held, not taken. The gateway takes it at once or not at all: look again."""
-    _advance(row, PaymentState.AUTHORIZED, source, now)
-    if row.state == PaymentState.AUTHORIZED:
-        jobs.defer(
-            "payments.tasks.check_order",
-            delay=CAPTURE_AFTER,
-            once_per=f"capture:{row.order_id}",
-            order_id=str(row.order_id),
-        )
+    if _advance(row, PaymentState.AUTHORIZED, source, now):
+        jobs.defer("payments.tasks.capture_held", delay=CAPTURE_AFTER, order_id=str(row.order_id))
 
 
 def _take_in_returned(order: Order, row: Payment, source: str, now: datetime) -> None:
     """Given back by the gateway before we ever fulfilled it: nothing is owed or granted."""
     _advance(row, PaymentState.REFUNDED, source, now)
-    if order.state in OPEN_ORDER:
-        order.move(OrderState.FAILED, why="the gateway gave the payment back", now=now)
-        fulfilment.release_holds(order)
+    fulfilment.close_returned(order, now=now)
 
 
 def _capture(order: Order, row: Payment, difference: str, source: str, now: datetime) -> None:

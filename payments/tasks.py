@@ -8,7 +8,7 @@ from uuid import UUID
 from notevault.kit import clock, crash
 from ops import jobs
 from ops.jobs import Retries, RetryLater, job, periodic
-from payments import checkout, polling, refunds, sweepers
+from payments import checkout, idempotency, polling, refunds, sweepers
 from payments.gateways.base import GatewayOutcomeUnknown, GatewayUnavailable
 from payments.reconciliation import runs
 from payments.webhooks import handlers
@@ -60,6 +60,16 @@ def check_order(*, order_id: str) -> None:
         raise RetryLater("the payment is neither captured nor failed yet")
 
 
+@job(queue="payments", retries=A_DAY)
+def capture_held(*, order_id: str) -> None:
+    try:
+        decided = polling.capture_held(order_id=UUID(order_id), now=clock.now())
+    except GATEWAY_AWAY as error:
+        raise RetryLater(error.detail) from error
+    if not decided:
+        raise RetryLater("the money is still only held")
+
+
 @job(queue="payments")
 def close_overtaken_order(*, order_id: str) -> None:
     checkout.close_overtaken_order(order_id=UUID(order_id), now=clock.now())
@@ -103,6 +113,12 @@ def sweep_lost_events() -> None:
 @periodic("23 * * * *", queue="sweepers")
 def sweep_pending_refunds() -> None:
     _sweep("pending-refunds")
+
+
+@periodic("13 * * * *", queue="payments")
+def remove_idempotency_keys() -> None:
+    while idempotency.remove_expired():
+        pass
 
 
 @job(queue="payments", retries=A_DAY)

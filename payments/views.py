@@ -15,6 +15,7 @@ from notevault.kit.pagination import PageRequest, paginate
 from notevault.kit.throttling import SharedThrottle
 from notevault.kit.views import APIView
 from payments import checkout, examples, selectors, serializers, verification
+from payments.idempotency import idempotent
 from payments.waiting import wait_until
 from payments.webhooks import inbox
 
@@ -64,6 +65,7 @@ class OrderListView(APIView):
         responses={200: serializers.OrderResponse, 201: serializers.OrderResponse},
         examples=[examples.CART, examples.ORDER],
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         data = self.body(serializers.CartRequest)
         started = checkout.start_checkout(
@@ -136,6 +138,7 @@ class OrderCancelView(APIView):
         responses={200: serializers.OrderResponse},
         examples=[examples.CANCELLED_ORDER],
     )
+    @idempotent
     def post(self, request: Request, order_id: UUID) -> Response:
         checkout.cancel_order(order_id=order_id, buyer_id=self.user_id, now=clock.now())
         return _order(order_id, self.user_id)
@@ -154,6 +157,7 @@ class VerifyView(APIView):
         responses={200: serializers.OrderResponse},
         examples=[examples.VERIFY, examples.PAID_ORDER],
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         data = self.body(serializers.VerifyRequest)
         order_id = verification.verify_payment(

@@ -1,4 +1,4 @@
-"""Long polling that cannot starve the process."""
+"""Waiting that cannot starve the process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 1.0
 
 # A quarter of a process's threads waits; a caller beyond that is answered at once.
-_polls = Bulkhead(settings.WEB_THREADS // 4)
+share = Bulkhead(settings.WEB_THREADS // 4)
 
 
 def wait_until(is_done: Callable[[], bool], *, seconds: float) -> None:
@@ -25,7 +25,7 @@ def wait_until(is_done: Callable[[], bool], *, seconds: float) -> None:
     if seconds <= 0:
         return
     try:
-        with _polls.place():
+        with share.place():
             _look_until(is_done, time.monotonic() + seconds)
     except Full:
         return

@@ -1,7 +1,7 @@
 """Places for slow work, so that it cannot take every thread of a web process.
 
 At most half of the threads talk to upstreams (Razorpay, Cloudinary), and at most a quarter
-waits in long polls (`payments/waiting.py`): a quarter always serves the catalogue.
+waits for what others do (`payments/waiting.py`): a quarter always serves the catalogue.
 
     with bulkhead.place():
         reply = session.post(...)
@@ -23,12 +23,18 @@ class Full(Exception):
 
 
 class Bulkhead:
+    """At most `places` requests at once. Jobs and commands are not counted: their threads
+    serve nobody else."""
+
     def __init__(self, places: int) -> None:
         self._places = threading.BoundedSemaphore(max(1, places))
 
     @contextmanager
     def place(self) -> Iterator[None]:
         """Hold one place inside. Raises Full, at once, when there is none."""
+        if not deadline.is_set():
+            yield
+            return
         if not self._places.acquire(blocking=False):
             raise Full
         try:
@@ -37,17 +43,5 @@ class Bulkhead:
             self._places.release()
 
 
-_upstreams = Bulkhead(settings.WEB_THREADS // 2)
-
-
-@contextmanager
-def place() -> Iterator[None]:
-    """A place for one call of an upstream. Raises Full when half of the threads are in one.
-
-    Only requests are counted: a worker's threads serve nobody else.
-    """
-    if not deadline.is_set():
-        yield
-        return
-    with _upstreams.place():
-        yield
+# One call of an upstream takes one of them.
+place = Bulkhead(settings.WEB_THREADS // 2).place

@@ -20,6 +20,7 @@ REQUEST_S = 5.5
 UPLOAD_S = 30.0
 
 _until: ContextVar[float | None] = ContextVar("deadline", default=None)
+_waited: ContextVar[float] = ContextVar("waited", default=0.0)
 
 
 def remaining(most: float) -> float:
@@ -46,13 +47,18 @@ def within(seconds: float) -> Iterator[None]:
         _until.reset(token)
 
 
+def begin_after(waited: float) -> None:
+    """Tell the thread's next request that it has waited for its thread (`ops/web_worker.py`)."""
+    _waited.set(waited)
+
+
 class DeadlineMiddleware:
-    """A request has 5.5 s from its start; one that brings a file has 30 s."""
+    """A request has 5.5 s from its arrival; one that brings a file has 30 s."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         is_upload = request.content_type == "multipart/form-data"
-        with within(UPLOAD_S if is_upload else REQUEST_S):
+        with within((UPLOAD_S if is_upload else REQUEST_S) - _waited.get()):
             return self.get_response(request)

@@ -18,6 +18,8 @@ from django.core.exceptions import (
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from psycopg import errors as postgres
+from psycopg_pool import PoolTimeout
 from rest_framework import exceptions as drf
 
 from notevault.kit import renderers
@@ -64,17 +66,40 @@ def problem(
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
     """DRF's hook. None hands a bug on to Django, which logs it and calls `server_error`."""
     if isinstance(error, DomainError):
-        return problem(error.code, error.detail, retry_after=error.retry_after, params=error.params)
-    if isinstance(error, (OperationalError, InterfaceError)):
+        return refusal(error)
+    if is_database_unavailable(error):
         return database_unavailable(error)
     if isinstance(error, drf.APIException):
         return _from_drf(error)
     return _from_django(error)
 
 
+def refusal(error: DomainError) -> HttpResponse:
+    return problem(error.code, error.detail, retry_after=error.retry_after, params=error.params)
+
+
+def is_database_unavailable(error: Exception) -> bool:
+    """True when the database is away, busy, or out of patience; else its error is our bug."""
+    return isinstance(error, (OperationalError, InterfaceError)) or (
+        getattr(error.__cause__, "sqlstate", None)
+        == postgres.IdleInTransactionSessionTimeout.sqlstate
+    )
+
+
 def database_unavailable(error: Exception) -> HttpResponse:
     log.warning("database.unavailable", error=type(error).__name__, detail=str(error))
-    return problem("service_unavailable", "The database does not answer. Try again shortly.")
+    match error.__cause__:
+        case postgres.QueryCanceled():
+            reason = "The database was too slow to answer in time."
+        case postgres.LockNotAvailable():
+            reason = "Another request keeps what this one needs."
+        case postgres.IdleInTransactionSessionTimeout():
+            reason = "The work took too long and was undone."
+        case PoolTimeout():
+            reason = "No connection to the database became free in time."
+        case _:
+            reason = "The database does not answer."
+    return problem("service_unavailable", f"{reason} Try again shortly.")
 
 
 def _from_drf(error: drf.APIException) -> HttpResponse:

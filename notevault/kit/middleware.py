@@ -7,10 +7,15 @@ from collections.abc import Callable
 import structlog
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
-from notevault.kit.http import bad_request, database_unavailable, problem, server_error
+from notevault.kit.http import (
+    bad_request,
+    database_unavailable,
+    is_database_unavailable,
+    problem,
+    server_error,
+)
 
 log = structlog.get_logger("notevault.errors")
 
@@ -21,7 +26,8 @@ _MOST_DIGITS = 20
 class BodyLimitMiddleware:
     """Refuses a body by its stated length, before a byte of it is read.
 
-    A body without a length (chunked) is refused too: it cannot be bounded beforehand.
+    A body without a length (chunked) is refused too, and a compressed one: neither can be
+    bounded beforehand.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -39,6 +45,9 @@ class BodyLimitMiddleware:
         limit = self.limit_for(request)
         if int(length[:_MOST_DIGITS]) > limit:
             return problem("payload_too_large", f"The limit here is {limit} bytes.")
+        encoding = request.META.get("HTTP_CONTENT_ENCODING", "").strip().lower()
+        if encoding not in {"", "identity"} and length != "0":
+            return problem("unsupported_media_type", "Send the body without a Content-Encoding.")
         return None
 
     def limit_for(self, request: HttpRequest) -> int:
@@ -60,7 +69,7 @@ class LastNetMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if isinstance(error, (OperationalError, InterfaceError)):
+        if is_database_unavailable(error):
             return database_unavailable(error)
         if isinstance(error, SuspiciousOperation):
             return bad_request(request, error)

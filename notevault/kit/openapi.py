@@ -84,7 +84,7 @@ def _problem_response(status: int) -> dict[str, Any]:
             }
         },
     }
-    if status in {429, 503}:
+    if status in {409, 429, 503}:
         response["headers"] = {"Retry-After": RETRY_AFTER}
     return response
 

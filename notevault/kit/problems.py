@@ -51,6 +51,8 @@ CATALOGUE: dict[str, Problem] = {
     "storage_unavailable": Problem(503, "The file store does not answer", retryable=True),
     "link_expired": Problem(404, "The link is no longer valid"),
     # Orders and payments
+    "idempotency_key_in_use": Problem(409, "The first request is under way", retryable=True),
+    "idempotency_key_reused": Problem(422, "The key belongs to another request"),
     "note_not_for_sale": Problem(409, "The note is not for sale"),
     "own_note": Problem(409, "You cannot buy your own note"),
     "note_in_open_order": Problem(409, "The note is in an order that waits for payment"),

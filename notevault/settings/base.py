@@ -119,10 +119,17 @@ WEB_THREADS = env.int("WEB_THREADS", default=8)
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
 POOL_SIZE = max(WEB_THREADS, WORKER_CONCURRENCY)
 DATABASE_URL = env.str("DATABASE_URL", default="")
+# Which process this is: wsgi.py and manage.py say so.
+_usual = database.BY_PROCESS.get(os.environ.get("NOTEVAULT_PROCESS", ""), database.Timeouts())
+TIMEOUTS = database.Timeouts(
+    statement_s=int(env.str("DATABASE_STATEMENT_TIMEOUT", default="") or _usual.statement_s),
+    lock_s=int(env.str("DATABASE_LOCK_TIMEOUT", default="") or _usual.lock_s),
+    idle_s=int(env.str("DATABASE_IDLE_TIMEOUT", default="") or _usual.idle_s),
+)
 DATABASES = {
-    "default": database.from_url(DATABASE_URL, pool_size=POOL_SIZE)
+    "default": database.from_url(DATABASE_URL, pool_size=POOL_SIZE, timeouts=TIMEOUTS)
     if DATABASE_URL
-    else database.embedded_server(DATA_DIR, debug=DEBUG, pool_size=POOL_SIZE)
+    else database.embedded_server(DATA_DIR, debug=DEBUG, pool_size=POOL_SIZE, timeouts=TIMEOUTS)
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -13,14 +14,47 @@ from notevault import embedded
 
 ENGINE = "notevault.db"
 SCHEMES = {"postgres", "postgresql"}
+# The API answers within six seconds; whoever waits longer gets a connection too late.
+LONGEST_POOL_WAIT_S = 5
 
 
-def from_url(url: str, *, pool_size: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Timeouts:
+    """What PostgreSQL allows a session, in seconds; 0 is for ever."""
+
+    statement_s: int = 0
+    lock_s: int = 3
+    # Within a transaction, whose locks a hanging process would keep.
+    idle_s: int = 60
+
+    def as_options(self) -> str:
+        given = {
+            "statement_timeout": self.statement_s,
+            "lock_timeout": self.lock_s,
+            "idle_in_transaction_session_timeout": self.idle_s,
+        }
+        return " ".join(f"-c {name}={seconds}s" for name, seconds in given.items())
+
+
+# A migration gives up its place in the queue for a lock before those behind it notice. Any
+# other command may work as long as it needs.
+BY_PROCESS = {
+    "web": Timeouts(statement_s=10),
+    "worker": Timeouts(statement_s=60),
+    "migrate": Timeouts(lock_s=1),
+}
+
+
+def from_url(url: str, *, pool_size: int, timeouts: Timeouts = Timeouts()) -> dict[str, Any]:
     """One DATABASES entry for a PostgreSQL URL.
 
     `schema`, `connection_limit`, `pool_timeout`, `connect_timeout` and `pgbouncer` are
     Prisma's (https://www.prisma.io/docs/orm/overview/databases/postgresql); any other
-    parameter, such as `sslmode`, goes to libpq unchanged. Times are in seconds.
+    parameter, such as `sslmode`, goes to libpq unchanged, and `options` wins over ours.
+    Times are in seconds; `pool_timeout` is at most 5, because the API answers within 6.
+
+    pgbouncer takes no timeouts from its clients. With `pgbouncer=true` the role has to have
+    them: `ALTER ROLE notevault SET statement_timeout = '10s'`, and so on.
     """
     parts = urlsplit(url)
     if parts.scheme not in SCHEMES:
@@ -35,28 +69,37 @@ def from_url(url: str, *, pool_size: int) -> dict[str, Any]:
     options = {**config.get("OPTIONS", {}), **pool_options(_whole(limit), _whole(wait))}
     if "connect_timeout" in options:
         options["connect_timeout"] = _whole(str(options["connect_timeout"]))
-    if schema != "public":
-        options["options"] = f"{options.get('options', '')} -c search_path={schema}".strip()
+    session = [
+        "" if behind_pgbouncer else timeouts.as_options(),
+        options.pop("options", ""),
+        f"-c search_path={schema}" if schema != "public" else "",
+    ]
+    if any(session):
+        options["options"] = " ".join(filter(None, session))
     if behind_pgbouncer:
         options["prepare_threshold"] = None
         config["DISABLE_SERVER_SIDE_CURSORS"] = True
     return {**config, **COMMON, "OPTIONS": options}
 
 
-def embedded_server(data_dir: Path, *, debug: bool, pool_size: int) -> dict[str, Any]:
+def embedded_server(
+    data_dir: Path, *, debug: bool, pool_size: int, timeouts: Timeouts = Timeouts()
+) -> dict[str, Any]:
     """The PostgreSQL that starts itself; refused when DEBUG is off."""
     config = embedded.database_settings(data_dir, debug=debug)
-    return {**config, **COMMON, "OPTIONS": pool_options(pool_size, timeout_s=5)}
+    pool = pool_options(pool_size, LONGEST_POOL_WAIT_S)
+    return {**config, **COMMON, "OPTIONS": {**pool, "options": timeouts.as_options()}}
 
 
 COMMON: dict[str, Any] = {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
 
 
 def pool_options(size: int, timeout_s: int) -> dict[str, Any]:
-    """At most `size` connections a process; a request waits `timeout_s` for one."""
+    """At most `size` connections a process; a request waits `timeout_s` for one, or 5."""
     if size < 1 or timeout_s < 1:
         raise ImproperlyConfigured("connection_limit and pool_timeout must be at least 1")
-    return {"pool": {"min_size": 1, "max_size": size, "timeout": timeout_s}}
+    wait_s = min(timeout_s, LONGEST_POOL_WAIT_S)
+    return {"pool": {"min_size": 1, "max_size": size, "timeout": wait_s}}
 
 
 def _whole(text: str) -> int:

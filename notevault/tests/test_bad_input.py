@@ -7,6 +7,7 @@ parameter of a new name in its path gets the id of nothing, until it is named be
 from __future__ import annotations
 
 import copy
+import gzip
 import json
 from dataclasses import dataclass, field
 from functools import cache
@@ -241,6 +242,21 @@ class TestBody:
         assert refusal_of(large) == (413, "payload_too_large")
         assert refusal_of(endless) == (411, "length_required")
         assert len(queries) == 0
+
+    @WITH_ANY_BODY
+    def test_that_is_compressed_is_refused_before_it_is_read(self, caller, operation, untouched):
+        bomb = gzip.compress(json.dumps(operation.example).encode() + b" " * 10 * MIB)
+        kind, before = operation.body_types[0], untouched()
+        url = caller.url(operation)
+
+        with CaptureQueriesContext(connection) as queries:
+            refused = caller.client.generic(
+                operation.method, url, bomb, kind, HTTP_CONTENT_ENCODING="gzip"
+            )
+
+        assert refusal_of(refused) == (415, "unsupported_media_type")
+        assert len(queries) == 0
+        assert untouched() == before
 
     @WITHOUT_BODY
     def test_that_nobody_asked_for_breaks_nothing(self, caller, operation):

@@ -69,7 +69,9 @@ class TestExample:
         code = "".join(
             path.read_text() for path in (PROJECT / "notevault" / "settings").glob("*.py")
         )
+        web = (PROJECT / "ops" / "web_worker.py").read_text()
         read = set(re.findall(r'\benv\.\w+\(\s*"([A-Z_]+)"', code))
+        read |= set(re.findall(r'\benviron\.get\("([A-Z_]+)"', web))
 
         assert len(read) > 30
         assert set(example_values()) == read
@@ -271,6 +273,7 @@ class TestLocal:
 
 class TestDatabaseUrl:
     URL = "postgresql://nina:p%40ss%2Fword@db.example.com:6543/notes"
+    TIMEOUTS = database.Timeouts().as_options()
 
     def read(self, query="", *, url=URL, pool_size=8):
         return database.from_url(url + query, pool_size=pool_size)
@@ -282,14 +285,14 @@ class TestDatabaseUrl:
         assert (config["ENGINE"], config["NAME"]) == ("notevault.db", "notes")
         assert (config["USER"], config["PASSWORD"]) == ("nina", "p@ss/word")
         assert (config["HOST"], int(config["PORT"])) == ("db.example.com", 6543)
-        assert config["OPTIONS"] == {"pool": {"min_size": 1, "max_size": 8, "timeout": 5}}
+        assert config["OPTIONS"]["pool"] == {"min_size": 1, "max_size": 8, "timeout": 5}
         assert (config["CONN_MAX_AGE"], config["CONN_HEALTH_CHECKS"]) == (0, True)
 
     @pytest.mark.parametrize(
         ("query", "options"),
         [
             ("?schema=public", {}),
-            ("?schema=notevault", {"options": "-c search_path=notevault"}),
+            ("?schema=notevault", {"options": f"{TIMEOUTS} -c search_path=notevault"}),
             ("?connect_timeout=10", {"connect_timeout": 10}),
             ("?sslmode=require", {"sslmode": "require"}),
             (
@@ -300,11 +303,10 @@ class TestDatabaseUrl:
                 },
             ),
             ("?application_name=notevault", {"application_name": "notevault"}),
-            ("?pgbouncer=true", {"prepare_threshold": None}),
             ("?pgbouncer=false", {}),
             (
                 "?schema=shop&options=-c%20statement_timeout%3D5000",
-                {"options": "-c statement_timeout=5000 -c search_path=shop"},
+                {"options": f"{TIMEOUTS} -c statement_timeout=5000 -c search_path=shop"},
             ),
         ],
     )
@@ -312,14 +314,28 @@ class TestDatabaseUrl:
         config = self.read(query)
 
         config["OPTIONS"].pop("pool")
-        assert config["OPTIONS"] == options
-        assert config.get("DISABLE_SERVER_SIDE_CURSORS", False) is ("pgbouncer=true" in query)
+        assert config["OPTIONS"] == {"options": self.TIMEOUTS, **options}
+        assert not config.get("DISABLE_SERVER_SIDE_CURSORS")
+
+    @pytest.mark.parametrize(
+        ("query", "options"),
+        [
+            ("?pgbouncer=true", {}),
+            ("?pgbouncer=true&schema=shop", {"options": "-c search_path=shop"}),
+        ],
+    )
+    def test_asks_pgbouncer_for_no_more_than_it_can(self, query, options):
+        config = self.read(query)
+
+        config["OPTIONS"].pop("pool")
+        assert config["OPTIONS"] == {"prepare_threshold": None, **options}
+        assert config["DISABLE_SERVER_SIDE_CURSORS"] is True
 
     @pytest.mark.parametrize(
         ("query", "pool"),
         [
             ("?connection_limit=3", {"min_size": 1, "max_size": 3, "timeout": 5}),
-            ("?pool_timeout=20", {"min_size": 1, "max_size": 8, "timeout": 20}),
+            ("?pool_timeout=20", {"min_size": 1, "max_size": 8, "timeout": 5}),
             ("?connection_limit=40&pool_timeout=1", {"min_size": 1, "max_size": 40, "timeout": 1}),
         ],
     )

@@ -6,6 +6,8 @@ import pytest
 from django.db import InterfaceError, OperationalError, connection
 
 from notevault.kit.tests.log_output import log_output
+from ops import breakers
+from ops.states import Forced
 
 
 class Gone:
@@ -76,3 +78,60 @@ class TestProbes:
 
         assert client.get(path, headers={"host": "10.1.2.3"}).status_code == 400
         assert client.get(path, headers={"host": "api.example.com"}).status_code == 404
+
+
+@pytest.mark.django_db
+class TestDetailed:
+    def detailed(self, client):
+        response = client.get("/health/detailed")
+        return response.status_code, response.json()
+
+    def test_is_healthy_while_every_breaker_is_closed(self, client):
+        breakers.admit("razorpay")
+
+        status, body = self.detailed(client)
+
+        assert (status, body["status"]) == (200, "healthy")
+        assert body["checks"] == {"database": "ok", "breakers": {"razorpay": "closed"}}
+
+    def test_is_degraded_while_one_is_open(self, client):
+        breakers.force(name="razorpay", to=Forced.OPEN, why="maintenance", actor_id=None)
+
+        status, body = self.detailed(client)
+
+        assert (status, body["status"]) == (200, "degraded")
+        assert body["checks"]["breakers"] == {"razorpay": "open"}
+
+    def test_is_unhealthy_without_the_database(self, client, monkeypatch):
+        monkeypatch.setattr(connection, "cursor", Gone(OperationalError("away")))
+
+        status, body = self.detailed(client)
+
+        assert (status, body["status"]) == (503, "unhealthy")
+
+
+@pytest.mark.django_db
+class TestMetrics:
+    def test_show_breakers_and_dead_letters(self, client, settings):
+        settings.DEBUG = True
+        breakers.force(name="razorpay", to=Forced.OPEN, why="maintenance", actor_id=None)
+
+        text = client.get("/metrics").content.decode()
+
+        name = "notevault_circuit_breaker_state"
+        assert f'{name}{{breaker="razorpay",state="open"}} 1.0' in text
+        assert f'{name}{{breaker="razorpay",state="closed"}} 0.0' in text
+        assert 'notevault_dead_letters{state="open"} 0.0' in text
+
+    @pytest.mark.parametrize(("given", "status"), [("right", 200), ("wrong", 404), ("", 404)])
+    def test_are_for_whoever_holds_the_token(self, client, settings, given, status):
+        settings.METRICS_TOKEN = "right"
+
+        response = client.get("/metrics", headers={"Authorization": f"Bearer {given}"})
+
+        assert response.status_code == status
+
+    def test_are_not_there_without_a_token_in_production(self, client, settings):
+        settings.DEBUG = False
+
+        assert client.get("/metrics").status_code == 404

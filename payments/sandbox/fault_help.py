@@ -132,7 +132,7 @@ def _action_entry(url: str, path: str, body: Mapping[str, Any], text: str) -> Sa
 
 def _vpa_entry(url: str, vpa: str) -> Safe:
     line = f"curl {url}/checkout/$ORDER/pay -H 'Accept: application/json' -d vpa={vpa}"
-    return _entry(vpa, f"The payment {MAGIC_VPAS[vpa]}.", line)
+    return _entry(vpa, f"It {MAGIC_VPAS[vpa]}.", line)
 
 
 def _amount_entry(url: str, amount: int) -> Safe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from datetime import timedelta
 
@@ -10,7 +11,9 @@ import pytest
 from notes.models import NoteAccess
 from notes.selectors import NoteNotFound
 from notes.tests.factories import make_note
-from payments import checkout
+from notevault.kit import deadline
+from notevault.kit.bulkhead import Bulkhead
+from payments import checkout, waiting
 from payments.gateways.base import GatewayOutcomeUnknown, GatewayUnavailable
 from payments.models import Order, OrderItem
 from payments.settlement import settle_payment
@@ -135,19 +138,46 @@ class TestAGatewayThatFails:
         assert order.gateway_order_id == gateway.find_order(receipt=order.receipt).id
         assert len(gateway._orders) == 1
 
-    def test_a_claim_that_nobody_gives_back_is_waited_for_but_not_forever(
-        self, buyer, note, gateway, now, monkeypatch
-    ):
-        monkeypatch.setattr(checkout, "WAIT_FOR_OTHERS_S", 0.2)
+    @pytest.fixture
+    def taken(self, buyer, note, gateway, now):
+        """An order whose gateway order someone else is creating."""
         gateway.is_down = True
         with pytest.raises(GatewayUnavailable):
             make_order(buyer=buyer, notes=[note], now=now)
         gateway.is_down = False
         order = Order.objects.get()
         checkout._claim(order_id=order.pk)
+        return order
+
+    @pytest.mark.usefixtures("taken")
+    def test_a_claim_that_nobody_gives_back_is_waited_for_but_not_forever(
+        self, buyer, note, now, monkeypatch
+    ):
+        monkeypatch.setattr(checkout, "WAIT_FOR_OTHERS_S", 0.2)
 
         with pytest.raises(checkout.CheckoutInProgress):
             make_order(buyer=buyer, notes=[note], now=now)
+
+    @pytest.mark.usefixtures("taken")
+    def test_is_waited_for_no_longer_than_the_request_may_take(self, buyer, note, now):
+        started = time.monotonic()
+
+        with deadline.within(0.3), pytest.raises(checkout.CheckoutInProgress):
+            make_order(buyer=buyer, notes=[note], now=now)
+
+        assert 0.3 <= time.monotonic() - started < 2
+
+    @pytest.mark.usefixtures("taken")
+    def test_is_not_waited_for_when_the_room_to_wait_in_is_full(
+        self, buyer, note, now, monkeypatch
+    ):
+        monkeypatch.setattr(waiting, "share", Bulkhead(1))
+        started = time.monotonic()
+
+        with deadline.within(5), waiting.share.place(), pytest.raises(checkout.CheckoutInProgress):
+            make_order(buyer=buyer, notes=[note], now=now)
+
+        assert time.monotonic() - started < 1
 
 
 class TestCancelOrder:

@@ -281,7 +281,7 @@ class TestAQuarantinedPayment:
 
         payment.refresh_from_db()
         order.refresh_from_db()
-        assert (payment.state, order.state) == ("refunded", "awaiting_payment")
+        assert (payment.state, order.state) == ("refunded", "failed")
         assert gateway.get_payment(payment.gateway_payment_id).refunded_paise == 9800
 
     def test_is_decided_once(self, payment, moderator, gateway, now):

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from notes.tests.factories import make_note
+from notevault.kit import deadline
 from notevault.kit.bulkhead import Bulkhead
 from payments import waiting
 from payments.models import Order
@@ -187,16 +188,19 @@ class TestWaiting:
         assert refused.json()["errors"][0]["param"] == "wait"
 
     def test_never_takes_more_than_its_share_of_the_threads(self, monkeypatch):
-        monkeypatch.setattr(waiting, "_polls", Bulkhead(1))
+        monkeypatch.setattr(waiting, "share", Bulkhead(1))
         looks = []
-        held = threading.Thread(
-            target=waiting.wait_until, args=(lambda: len(looks) > 0,), kwargs={"seconds": 5}
-        )
+
+        def wait(is_done):
+            with deadline.within(30):
+                waiting.wait_until(is_done, seconds=5)
+
+        held = threading.Thread(target=wait, args=(lambda: len(looks) > 0,))
         held.start()
         time.sleep(0.05)
         started = time.monotonic()
 
-        waiting.wait_until(lambda: False, seconds=5)
+        wait(lambda: False)
 
         assert time.monotonic() - started < 0.5
         looks.append(1)

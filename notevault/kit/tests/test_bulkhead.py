@@ -12,6 +12,13 @@ from notevault.kit import bulkhead, deadline
 from notevault.kit.bulkhead import Bulkhead, Full
 
 
+@pytest.fixture
+def in_request():
+    with deadline.within(30):
+        yield
+
+
+@pytest.mark.usefixtures("in_request")
 class TestPlace:
     def test_is_refused_at_once_when_all_are_taken(self):
         walls = Bulkhead(2)
@@ -31,15 +38,17 @@ class TestPlace:
             pass
 
     def test_exists_however_few_threads_there_are(self):
-        with Bulkhead(0).place():
-            pass
+        walls = Bulkhead(0)
+
+        with walls.place(), pytest.raises(Full), walls.place():
+            pytest.fail("a second place of one")
 
     def test_is_held_by_as_many_threads_as_there_are_places(self):
         walls, together, results = Bulkhead(3), threading.Barrier(10), []
 
         def take():
             try:
-                with walls.place():
+                with deadline.within(30), walls.place():
                     together.wait(10)
                     results.append("taken")
             except Full:

@@ -74,5 +74,13 @@ class TestMiddleware:
 
         assert self.seconds_of(request) == [pytest.approx(30.0)]
 
+    def test_counts_the_wait_for_a_thread(self, clock):
+        deadline.begin_after(2.0)
+
+        left = self.seconds_of(RequestFactory().get("/"))
+        deadline.begin_after(0.0)
+
+        assert left == [pytest.approx(3.5)]
+
     def test_stands_before_everything_but_the_probes(self, settings):
         assert settings.MIDDLEWARE[1] == "notevault.kit.deadline.DeadlineMiddleware"

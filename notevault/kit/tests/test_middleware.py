@@ -52,6 +52,14 @@ class TestBodyLimit:
     def test_refuses_a_length_that_is_not_a_number(self, status_of, length):
         assert status_of(length) == 400
 
+    @pytest.mark.parametrize(
+        ("encoding", "status"),
+        [("gzip", 415), ("br", 415), ("identity, gzip", 415), ("Identity", 204), ("", 204)],
+    )
+    def test_refuses_a_compressed_body(self, status_of, encoding, status):
+        assert status_of("2", HTTP_CONTENT_ENCODING=encoding) == status
+        assert status_of("0", HTTP_CONTENT_ENCODING=encoding) == 204
+
     def test_stands_before_every_page(self, client, db):
         for path in ("/api/v1/nothing", "/admin/login/", "/api/errors/"):
             response = client.generic("POST", path, b" " * (MIB + 1), "application/json")

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', '0003_sweepers_indexes'),
+        ('payments', '0004_idempotency_keys'),
     ]
 
     operations = [

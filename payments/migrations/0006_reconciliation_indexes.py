@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('payments', '0004_reconciliation'),
+        ('payments', '0005_reconciliation'),
     ]
 
     operations = [
