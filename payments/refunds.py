@@ -58,9 +58,10 @@ def give_back_rest(*, payment_id: UUID, actor_id: UUID, now: datetime) -> Refund
 
     Raises NothingToGiveBack.
     """
-    order_id = Payment.objects.values_list("order_id", flat=True).get(pk=payment_id)
-    locks.lock_order(order_id)
-    payment = Payment.objects.select_for_update().get(pk=payment_id)
+    found = locks.lock_payment_with_order(pk=payment_id)
+    if found is None:
+        raise NothingToGiveBack
+    _order, payment = found
     is_owed = payment.state == PaymentState.QUARANTINED or (
         payment.state == PaymentState.CAPTURED
         and (not payment.settles or payment.refunds.filter(state=RefundState.FAILED).exists())
@@ -161,7 +162,7 @@ def take_in_refund(*, reply: GatewayRefund, source: str, now: datetime) -> Refun
     None for one that failed before we heard of it. Raises PaymentNotKnownYet, and
     RefundsOverlap when refunds of ours claim the same money.
     """
-    found = locks.lock_payment_with_order(reply.payment_id)
+    found = locks.lock_payment_with_order(gateway_payment_id=reply.payment_id)
     if found is None:
         raise PaymentNotKnownYet(reply.payment_id)
     order, payment = found
@@ -176,7 +177,7 @@ def take_in_refund(*, reply: GatewayRefund, source: str, now: datetime) -> Refun
 
 def _find_refund(payment: Payment, reply: GatewayRefund) -> Refund | None:
     """The refund that the gateway speaks of, by its id there or by our key."""
-    for refund in payment.refunds.select_for_update().order_by("pk"):
+    for refund in locks.lock_refunds(payment):
         if refund.gateway_refund_id == reply.id or refund.idempotency_key == reply.receipt:
             return refund
     return None
