@@ -153,7 +153,9 @@ BREAKS = [
 
 
 class TestABrokenPromise:
-    @pytest.mark.parametrize(("damage", "about"), BREAKS, ids=lambda value: str(value)[:30])
+    @pytest.mark.parametrize(
+        ("damage", "about"), BREAKS, ids=[damage.__name__ for damage, _ in BREAKS]
+    )
     def test_is_found_and_its_row_named(self, damage, about, sold, now):
         damage(sold, now)
 
