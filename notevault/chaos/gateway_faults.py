@@ -8,6 +8,7 @@ from notevault.chaos.gateway import Sandbox
 from notevault.chaos.schedule import Family, Fault
 
 MOST_LIVE = 2
+MOST_A_LOOK = 3
 
 
 class GatewayFaults:
@@ -43,13 +44,17 @@ class GatewayFaults:
             self._take_back()
             return
         live = self._live()
+        room = MOST_A_LOOK
         held, self._held = self._held, []
         for fault in held:
-            if fault.times == 1 and live[fault.where] >= MOST_LIVE:
-                self._held.append(fault)
-            else:
+            if fault.times > 1:
+                self.arm(fault)
+            elif room and live[fault.where] < MOST_LIVE:
+                room -= 1
                 live[fault.where] += 1
                 self.arm(fault)
+            else:
+                self._held.append(fault)
 
     def clear(self) -> None:
         for fault_id in list(self._armed):

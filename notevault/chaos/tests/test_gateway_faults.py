@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from notevault.chaos.gateway_faults import MOST_LIVE, GatewayFaults
+from notevault.chaos.gateway_faults import MOST_A_LOOK, MOST_LIVE, GatewayFaults
 from notevault.chaos.schedule import Family, Fault
 
 
@@ -68,6 +68,16 @@ class TestFailingCalls:
 
         assert len(sandbox.board) == MOST_LIVE + 1
         assert len(faults) == 0
+
+    def test_after_a_pause_are_no_heap(
+        self, faults: GatewayFaults, sandbox: SandboxStandIn
+    ) -> None:
+        for number in range(MOST_A_LOOK + 2):
+            faults.hold(call(f"operation_{number}"))
+
+        faults.look(is_cut_off=False)
+
+        assert len(sandbox.board) == MOST_A_LOOK
 
     def test_of_one_operation_leave_room_for_another(
         self, faults: GatewayFaults, sandbox: SandboxStandIn
