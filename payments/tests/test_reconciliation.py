@@ -271,6 +271,7 @@ class TestAPayment:
         second = shop.post(f"/orders/{order.gateway_order_id}/second-capture")
 
         shop.reconcile()
+        shop.reconcile(later=timedelta(hours=3))
 
         assert {row[:3] for row in breaks()} == {("missing_here", "payment", "healed")}
         kept, returned = Payment.objects.order_by("given_back_paise")
