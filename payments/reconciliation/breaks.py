@@ -32,12 +32,13 @@ def record_break(*, finding: Finding, day: date, cured: str, now: datetime) -> B
     `cured` says how it was healed; empty leaves it to staff, with one alert. What a person
     has closed stays closed for as long as its figures are the same.
     """
-    row, is_new = ReconciliationBreak.objects.get_or_create(
+    row, is_new = ReconciliationBreak.objects.select_for_update().get_or_create(
         **_key(finding), defaults={**_figures(finding), "day": day, **_seen(now)}
     )
     has_changed = (row.ours_paise, row.theirs_paise) != (finding.ours_paise, finding.theirs_paise)
     if not is_new:
-        _update(row, **_figures(finding), day=day, last_seen_at=now)
+        # A run that began later may have seen it first, and heals what it has not seen.
+        _update(row, **_figures(finding), day=day, last_seen_at=max(row.last_seen_at, now))
     if cured:
         _heal(row, why=cured, now=now)
     elif is_new or _open_again(row, has_changed=has_changed, now=now):

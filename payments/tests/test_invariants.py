@@ -56,7 +56,7 @@ class TestVerifyLedger:
         assert (code, broken(out)) == (0, [])
         assert out.count("holds") == len(CHECKS) + 1  # and the last line
 
-    def test_counts_what_waits_for_staff(self, buyer, note, gateway, now):
+    def test_counts_what_waits_for_staff(self, buyer, note, gateway, now, run_jobs):
         order = make_order(buyer=buyer, notes=[note], now=now)
         paid = gateway.pay(order.gateway_order_id, amount_paise=9800)
         settle_payment(order_id=order.pk, payment=paid, source="test", now=now)
