@@ -23,7 +23,7 @@ from notevault.chaos.world import World
 
 KEEP_HOUSE_EVERY_S = 1.0
 # Faults held back at the end still get their chance.
-LINGER_S = 40.0
+LINGER_S = 25.0
 LEAST_REFUND_PAISE = 100
 
 
