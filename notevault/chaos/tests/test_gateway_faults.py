@@ -8,6 +8,10 @@ import pytest
 
 from notevault.chaos.gateway_faults import MOST_LIVE, GatewayFaults
 from notevault.chaos.schedule import Family, Fault
+from notevault.chaos.traffic import Traffic
+
+BUSY = Traffic(calls=100, failures=10, is_cut_off=False)
+CUT_OFF = Traffic(calls=0, failures=0, is_cut_off=True)
 
 
 class SandboxStandIn:
@@ -51,7 +55,7 @@ class TestFailingCalls:
         for _ in range(MOST_LIVE + 1):
             faults.hold(call())
 
-        faults.look(is_cut_off=False)
+        faults.look(BUSY)
 
         assert len(sandbox.board) == MOST_LIVE
         assert len(faults) == 1
@@ -61,13 +65,44 @@ class TestFailingCalls:
     ) -> None:
         for _ in range(MOST_LIVE + 1):
             faults.hold(call())
-        faults.look(is_cut_off=False)
+        faults.look(BUSY)
 
         sandbox.meet_all()
-        faults.look(is_cut_off=False)
+        faults.look(BUSY)
 
         assert len(sandbox.board) == MOST_LIVE + 1
         assert len(faults) == 0
+
+    @pytest.mark.parametrize(
+        ("calls", "failures", "armed"), [(0, 0, 0), (10, 0, 4), (10, 3, 1), (10, 5, 0), (20, 2, 6)]
+    )
+    def test_are_no_more_than_the_calls_can_bear(
+        self,
+        faults: GatewayFaults,
+        sandbox: SandboxStandIn,
+        calls: int,
+        failures: int,
+        armed: int,
+    ) -> None:
+        for number in range(8):
+            faults.hold(call(f"operation_{number}"))
+
+        faults.look(Traffic(calls=calls, failures=failures, is_cut_off=False))
+
+        assert len(sandbox.board) == armed
+        assert len(faults) == 8 - armed
+
+    def test_that_wait_to_be_met_count_as_failures(
+        self, faults: GatewayFaults, sandbox: SandboxStandIn
+    ) -> None:
+        few = Traffic(calls=10, failures=0, is_cut_off=False)
+        for number in range(8):
+            faults.hold(call(f"operation_{number}"))
+
+        faults.look(few)
+        faults.look(few)
+
+        assert len(sandbox.board) == 4
 
     def test_of_one_operation_leave_room_for_another(
         self, faults: GatewayFaults, sandbox: SandboxStandIn
@@ -75,7 +110,7 @@ class TestFailingCalls:
         for where in ("create_order", "create_order", "create_order", "fetch_payment"):
             faults.hold(call(where))
 
-        faults.look(is_cut_off=False)
+        faults.look(BUSY)
 
         assert [fault["where"] for fault in sandbox.list_faults()].count("fetch_payment") == 1
 
@@ -85,7 +120,7 @@ class TestFailingCalls:
         for _ in range(5):
             faults.hold(call("*", times=16))
 
-        faults.look(is_cut_off=False)
+        faults.look(BUSY)
 
         assert len(sandbox.board) == 5
 
@@ -93,9 +128,9 @@ class TestFailingCalls:
         self, faults: GatewayFaults, sandbox: SandboxStandIn
     ) -> None:
         faults.hold(call())
-        faults.look(is_cut_off=False)
+        faults.look(BUSY)
 
-        faults.look(is_cut_off=True)
+        faults.look(CUT_OFF)
 
         assert sandbox.board == {}
         assert faults.injected.total() == 0
@@ -105,10 +140,10 @@ class TestFailingCalls:
         self, faults: GatewayFaults, sandbox: SandboxStandIn
     ) -> None:
         faults.hold(call())
-        faults.look(is_cut_off=False)
+        faults.look(BUSY)
         sandbox.meet_all()
 
-        faults.look(is_cut_off=True)
+        faults.look(CUT_OFF)
 
         assert len(faults) == 0
         assert (faults.injected["silent"], faults.fired["silent"]) == (1, 1)
@@ -117,10 +152,10 @@ class TestFailingCalls:
         self, faults: GatewayFaults, sandbox: SandboxStandIn
     ) -> None:
         faults.hold(call("*", times=16))
-        faults.look(is_cut_off=False)
+        faults.look(BUSY)
         sandbox.list_faults()[0]["fired"] = 9
 
-        faults.look(is_cut_off=True)
+        faults.look(CUT_OFF)
 
         assert len(faults) == 0
         assert (faults.injected["silent"], faults.fired["silent"]) == (16, 9)
@@ -132,7 +167,7 @@ class TestWebhookFaults:
     ) -> None:
         faults.arm(Fault(0, Family.WEBHOOK, "drop", "order.paid"))
 
-        faults.look(is_cut_off=True)
+        faults.look(CUT_OFF)
 
         assert len(sandbox.board) == 1
 

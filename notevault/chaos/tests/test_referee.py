@@ -235,9 +235,10 @@ class TestADoubleIsFound:
         assert "without money" in said(unpaid)
 
     def test_of_an_access_for_money_that_was_never_captured(self, sold: State) -> None:
-        failed = captured(status="failed", is_captured=False)
+        failed = replace(sold, gateway_payments=[captured(status="failed", is_captured=False)])
 
-        assert set(harms(replace(sold, gateway_payments=[failed]))) == {Harm.DOUBLED}
+        assert set(harms(failed)) == {Harm.DOUBLED}
+        assert "pay_1 settles, never captured" in said(failed)
 
     def test_of_an_access_to_the_same_note(self, sold: State) -> None:
         same = [replace(access, note_id=NOTE) for access in sold.accesses]
