@@ -5,13 +5,15 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 RUN := $(BIN)/python
 ARGS ?=
+SEED ?= 1
+FAULTS ?= 1000
 
 # What the demo uses must not depend on a developer's .env with real accounts.
 DEMO := DJANGO_SETTINGS_MODULE=notevault.settings.local DJANGO_READ_DOT_ENV=false $(RUN) manage.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo clean-demo test full lint types imports migrations deploy-check schema \
-	fuzz format migrate lock install hooks check
+	fuzz chaos format migrate lock install hooks check
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -54,6 +56,9 @@ check: lint types imports migrations deploy-check schema ## Every gate but the t
 
 fuzz: .venv/test ## Schemathesis against a running server, 300 examples an operation
 	@DJANGO_READ_DOT_ENV=false $(RUN) manage.py fuzz $(ARGS)
+
+chaos: .venv/local ## Buyers among faults and kills, then a referee; SEED=1 FAULTS=1000
+	@DATA_DIR=.data/chaos $(DEMO) chaos --seed $(SEED) --faults $(FAULTS) $(ARGS)
 
 format: .venv/test ## Rewrite the code in the house's format
 	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format .

@@ -1,12 +1,15 @@
-"""The demo's three processes: web, worker and sandbox, each with a log file of its own."""
+"""Web, worker and sandbox as processes, each with a log file of its own."""
 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +24,16 @@ STOP_WITHIN_S = 15.0
 
 class DemoFailed(Exception):
     """The demo cannot go on; the message says why and what to do."""
+
+
+def demand_demo_settings(command: str) -> None:
+    """What writes notes and moves money at will never runs on real accounts."""
+    is_local = settings.NOTE_STORAGE.endswith("LocalNoteStorage")
+    if not settings.DEBUG or not is_local or "live" in settings.RAZORPAY_KEY_ID:
+        raise DemoFailed(
+            f"`{command}` runs on its own data, not on real accounts: start it with "
+            f"`make {command}`, which leaves .env aside."
+        )
 
 
 def demand_free_port(port: int, *, variable: str) -> None:
@@ -38,17 +51,26 @@ def demand_free_port(port: int, *, variable: str) -> None:
 @dataclass
 class _Process:
     name: str
+    arguments: tuple[str, ...]
     child: subprocess.Popen[bytes]
     log: Path
 
+    @property
+    def has_ended(self) -> bool:
+        return self.child.poll() is not None
+
 
 class Processes:
-    """A context: what was started in it is stopped when it ends, in reverse order."""
+    """A context: what was started in it is stopped when it ends, in reverse order.
+
+    `kill` and `revive` may be called from different threads.
+    """
 
     def __init__(self, *, log_dir: Path, environment: dict[str, str]) -> None:
         self.log_dir = log_dir
         self.environment = {**os.environ, **environment}
         self._running: list[_Process] = []
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Processes:
         self.log_dir.mkdir(parents=True, exist_ok=True)
@@ -75,8 +97,12 @@ class Processes:
     def start(self, name: str, *arguments: str) -> None:
         """`python <arguments>`, in a session of its own so that Ctrl+C reaches only us."""
         log = self.log_dir / f"{name}.log"
-        with log.open("wb") as out:
-            child = subprocess.Popen(
+        log.unlink(missing_ok=True)
+        self._running.append(_Process(name, arguments, self._spawn(arguments, log), log))
+
+    def _spawn(self, arguments: tuple[str, ...], log: Path) -> subprocess.Popen[bytes]:
+        with log.open("ab") as out:
+            return subprocess.Popen(
                 [sys.executable, *arguments],
                 cwd=settings.BASE_DIR,
                 env=self.environment,
@@ -85,15 +111,53 @@ class Processes:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        self._running.append(_Process(name, child, log))
 
-    def start_all(self, *, web: str, sandbox_port: int) -> None:
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal: SIGKILL to all of the process's own, as a container dies, another
+        one to its head alone. Nothing happens to one that has ended."""
+        process = self._named(name)
+        with self._lock:
+            if process.has_ended:
+                return
+            if number == signal.SIGKILL:
+                os.killpg(process.child.pid, number)
+                process.child.wait()
+            else:
+                process.child.send_signal(number)
+
+    def kill_child(self, name: str, *, pick: float) -> None:
+        """SIGKILL to one of its own children, such as one of gunicorn's; `pick` from 0 to 1."""
+        found = subprocess.run(
+            ["pgrep", "-P", str(self._named(name).child.pid)],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        children = sorted(map(int, found.stdout.split()))
+        if children:
+            os.kill(children[int(pick * len(children))], signal.SIGKILL)
+
+    def revive(self) -> list[str]:
+        """Start again what has ended, as a supervisor would; returns the names."""
+        with self._lock:
+            ended = [process for process in self._running if process.has_ended]
+            for process in ended:
+                process.child = self._spawn(process.arguments, process.log)
+        return [process.name for process in ended]
+
+    def _named(self, name: str) -> _Process:
+        return next(process for process in self._running if process.name == name)
+
+    def start_all(
+        self, *, web: str, sandbox_port: int, sandbox_options: Sequence[str] = ()
+    ) -> None:
         """Sandbox, worker and web, until they answer."""
         hook = f"{web}/api/v1/webhooks/razorpay"
         self.start(
             "sandbox",
             *("manage.py", "razorpay_sandbox", "--port", str(sandbox_port)),
             *("--webhook-url", hook),
+            *sandbox_options,
         )
         self.start("worker", "manage.py", "worker")
         self.start(
@@ -119,7 +183,7 @@ class Processes:
 
     def demand_alive(self) -> None:
         for process in self._running:
-            if process.child.poll() is not None:
+            if process.has_ended:
                 tail = process.log.read_text(errors="replace").splitlines()[-12:]
                 raise DemoFailed(
                     f"The {process.name} process ended with code {process.child.returncode}. "

@@ -22,12 +22,16 @@ class Printer:
         self.out.write(f"{text}\n")
         self.out.flush()
 
+    def sketch(self, text: str) -> None:
+        """Show on a terminal what the next line will overwrite."""
+        if self.is_terminal:
+            self._redraw(text)
+
     @contextmanager
     def step(self, title: str) -> Iterator[list[str]]:
         """Time a step. What is appended to the list is printed behind its time."""
         started = time.perf_counter()
-        if self.is_terminal:
-            self._redraw(f"  {title:<{WIDTH}} …")
+        self.sketch(f"  {title:<{WIDTH}} …")
         facts: list[str] = []
         yield facts
         seconds = time.perf_counter() - started

@@ -15,7 +15,13 @@ from django.core.management.base import BaseCommand
 from django.db import connections
 
 from notevault import embedded
-from notevault.demo.processes import HOST, DemoFailed, Processes, demand_free_port
+from notevault.demo.processes import (
+    HOST,
+    DemoFailed,
+    Processes,
+    demand_demo_settings,
+    demand_free_port,
+)
 from notevault.demo.progress import Printer
 from notevault.kit import clock
 
@@ -37,7 +43,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self.printer = Printer(sys.stdout)
         try:
-            self.demand_demo_settings()
+            demand_demo_settings("demo")
             if options["clean"]:
                 self.clean()
             else:
@@ -47,15 +53,6 @@ class Command(BaseCommand):
             raise SystemExit(1) from failure
         except KeyboardInterrupt:
             self.printer.line("\nStopped.")
-
-    def demand_demo_settings(self) -> None:
-        """The demo writes notes and moves money: never on real accounts."""
-        is_local = settings.NOTE_STORAGE.endswith("LocalNoteStorage")
-        if not settings.DEBUG or not is_local or "live" in settings.RAZORPAY_KEY_ID:
-            raise DemoFailed(
-                "The demo runs on its own data, not on real accounts: start it with `make demo`, "
-                "which leaves .env aside."
-            )
 
     def clean(self) -> None:
         server = self.embedded_server()

@@ -1,0 +1,109 @@
+"""What is written down while buyers shop: answers, promises, payments made."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+# What the API promises, and what a machine with both cores busy may add to it.
+ANSWER_WITHIN_S = 6.0
+ALLOWANCE_S = 1.0
+# A request that finds its web process killed waits for the next one to start.
+RESTART_S = 3.0
+
+
+@dataclass(frozen=True)
+class LateAnswer:
+    """`seconds` beyond what the caller itself asked to wait."""
+
+    what: str
+    ended_at: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class PaymentMade:
+    """One that the sandbox's checkout page accepted, or refused: `failed`."""
+
+    gateway_order_id: str
+    payment_id: str
+    amount_paise: int
+    failed: bool
+
+
+@dataclass
+class Records:
+    """Shared by all buyers and the injector."""
+
+    answers: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+    """Answers that broke a promise of the API, in words."""
+    late: list[LateAnswer] = field(default_factory=list)
+    web_died_at: list[float] = field(default_factory=list)
+    payments: list[PaymentMade] = field(default_factory=list)
+    orders: set[str] = field(default_factory=set)
+    """Ids that buyers were given in an answer of success."""
+    paid: set[str] = field(default_factory=set)
+    """Orders of which an answer said that they are paid."""
+    purchases: int = 0
+    slowest_s: float = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note_answer(self, what: str, *, status: int, code: str, seconds: float) -> None:
+        with self._lock:
+            self.answers[f"{status} {code}".strip()] += 1
+            if status >= 500 and status != 503:
+                self.wrong.append(f"{what} answered {status}")
+            self._note_time(f"{what} ({status})", seconds)
+
+    def note_no_answer(self, what: str, *, why: str, seconds: float) -> None:
+        """A connection that broke is no news where processes are killed; silence is."""
+        with self._lock:
+            self.answers[why] += 1
+            self._note_time(f"{what} ({why})", seconds)
+
+    def _note_time(self, what: str, seconds: float) -> None:
+        self.slowest_s = max(self.slowest_s, seconds)
+        if seconds > ANSWER_WITHIN_S + ALLOWANCE_S:
+            self.late.append(LateAnswer(what, time.monotonic(), seconds))
+
+    def note_wrong(self, what: str) -> None:
+        with self._lock:
+            self.wrong.append(what)
+
+    def note_web_died(self) -> None:
+        with self._lock:
+            self.web_died_at.append(time.monotonic())
+
+    def broken(self) -> list[str]:
+        """Promises that answers broke. Lateness is forgiven up to the time that a web
+        process takes to start, where one was killed meanwhile."""
+        late = [answer for answer in self.late if self._is_our_fault(answer)]
+        return self.wrong + [f"{answer.what} took {answer.seconds:.1f} s" for answer in late]
+
+    def _is_our_fault(self, late: LateAnswer) -> bool:
+        begun_at = late.ended_at - late.seconds
+        died = any(begun_at - RESTART_S < at < late.ended_at for at in self.web_died_at)
+        return late.seconds > ANSWER_WITHIN_S + ALLOWANCE_S + (RESTART_S if died else 0)
+
+    def note_order(self, order: dict[str, object]) -> None:
+        with self._lock:
+            self.orders.add(str(order["id"]))
+            if order["state"] == "paid":
+                self.paid.add(str(order["id"]))
+
+    def note_payment(self, payment: PaymentMade) -> None:
+        with self._lock:
+            self.payments.append(payment)
+
+    def note_purchase(self) -> None:
+        with self._lock:
+            self.purchases += 1
+
+    def pick_payment(self, pick: float, *, failed: bool) -> PaymentMade | None:
+        """One of the payments so far; `pick` is from 0 to 1."""
+        with self._lock:
+            fitting = [payment for payment in self.payments if payment.failed == failed]
+        return fitting[int(pick * len(fitting))] if fitting else None

@@ -1,0 +1,126 @@
+"""One run: shop in the storm, let the system converge, then judge."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.db import connection
+
+from notevault.chaos import books, referee
+from notevault.chaos.buyers import Buyers
+from notevault.chaos.injector import Counts, Injector
+from notevault.chaos.plans import Plan
+from notevault.chaos.records import Records
+from notevault.chaos.referee import Finding
+from notevault.chaos.schedule import Fault
+from notevault.chaos.staff import patiently
+from notevault.chaos.state import State
+from notevault.chaos.supervisor import Supervisor
+from notevault.chaos.world import People, World
+from ops.models import CircuitBreaker
+from ops.states import BreakerState
+
+CONVERGE_WITHIN_S = 60.0
+LOOK_EVERY_S = 2.0
+# Whoever has nothing to find twice in a row has converged.
+CALM_LOOKS = 2
+GATEWAY = "razorpay"
+
+
+@dataclass
+class Outcome:
+    counts: Counts
+    records: Records
+    state: State
+    findings: list[Finding]
+    """What was still wrong when the time to converge was over."""
+    converged_s: float | None
+    ledger: str
+    """What `verify_ledger` complained of; empty when it is content."""
+    restarts: Counter[str] = field(default_factory=Counter)
+    shopping_s: float = 0
+
+    @property
+    def is_sound(self) -> bool:
+        return not (self.findings or self.records.broken() or self.ledger)
+
+
+class Simulation:
+    def __init__(self, *, world: World, people: People, plans: Iterator[Plan]) -> None:
+        self._world = world
+        self._people = people
+        self._plans = plans
+        self._records = Records()
+        self._injector = Injector(world=world, records=self._records, is_cut_off=is_cut_off)
+
+    def run(self, schedule: Iterable[Fault], watch: Callable[[Fault], None]) -> Outcome:
+        """The world's processes run, before and after."""
+        started = time.monotonic()
+        with Supervisor(self._world.processes) as supervisor:
+            buyers = Buyers(
+                world=self._world,
+                people=self._people,
+                plans=self._plans,
+                records=self._records,
+                instruments=self._injector.instruments,
+            )
+            buyers.start()
+            try:
+                self._injector.run(schedule, watch)
+            finally:
+                self._injector.clear()
+                last_fault_at = time.monotonic()
+                buyers.send_home()
+            findings, state = self._converge(last_fault_at + CONVERGE_WITHIN_S)
+            took = time.monotonic() - last_fault_at
+            ledger = verify_ledger(self._world)
+        return Outcome(
+            counts=self._injector.counts,
+            records=self._records,
+            state=state,
+            findings=findings,
+            converged_s=None if findings else took,
+            ledger=ledger,
+            restarts=supervisor.restarts,
+            shopping_s=last_fault_at - started,
+        )
+
+    def _converge(self, deadline: float) -> tuple[list[Finding], State]:
+        calm = 0
+        while True:
+            state = patiently(self._read)
+            findings = referee.judge(state)
+            calm = 0 if findings else calm + 1
+            if calm == CALM_LOOKS or (findings and time.monotonic() > deadline):
+                return findings, state
+            time.sleep(LOOK_EVERY_S)
+
+    def _read(self) -> State:
+        return books.read(sandbox=self._world.sandbox, records=self._records)
+
+
+def is_cut_off() -> bool:
+    """Whether the breaker keeps the shop from asking the gateway."""
+    shut = CircuitBreaker.objects.filter(name=GATEWAY).exclude(state=BreakerState.CLOSED)
+    found = patiently(shut.exists)
+    connection.close()
+    return found
+
+
+def verify_ledger(world: World) -> str:
+    """The command's complaint, or nothing."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", "verify_ledger"],
+        cwd=settings.BASE_DIR,
+        env=world.processes.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return "" if done.returncode == 0 else f"{done.stdout}\n{done.stderr}".strip()
