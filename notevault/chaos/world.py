@@ -101,7 +101,7 @@ class World:
         mark.touch()
         self.database.ensure_running()
         with connection.cursor() as cursor:
-            cursor.execute("DROP SCHEMA public CASCADE")
+            cursor.execute("DROP SCHEMA IF EXISTS public CASCADE")
             cursor.execute("CREATE SCHEMA public")
         call_command("migrate", verbosity=0, interactive=False)
         self._sandbox_state.unlink(missing_ok=True)
