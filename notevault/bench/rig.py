@@ -71,6 +71,7 @@ class Rig:
     def dead_gateway(self) -> Iterator[None]:
         """Its port refuses connections."""
         processes = self.world.processes
+        self.close_breaker()
         processes.kill("sandbox")
         try:
             yield
@@ -83,6 +84,7 @@ class Rig:
     def silent_gateway(self) -> Iterator[None]:
         """It takes every call, says nothing for 30 s, and hangs up."""
         sandbox = self.world.sandbox
+        self.close_breaker()
         fault = sandbox.arm("silent", where="*", times=0, seconds=SILENCE_S)
         try:
             yield
