@@ -61,7 +61,7 @@ chaos: .venv/local ## Buyers among faults and kills, then a referee; SEED=1 FAUL
 	@DATA_DIR=.data/chaos $(DEMO) chaos --seed $(SEED) --faults $(FAULTS) $(ARGS)
 
 bench: .venv/local ## What was promised of speed while the gateway fails; ARGS="--only …"
-	@DATA_DIR=.data/bench $(DEMO) bench $(ARGS)
+	@DATA_DIR=.data/bench LOG_LEVEL=error $(DEMO) bench $(ARGS)
 
 format: .venv/test ## Rewrite the code in the house's format
 	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format .

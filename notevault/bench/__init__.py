@@ -3,6 +3,7 @@
 client      sends requests at a fixed rate and times each from the moment it was due
 rig         web and worker as in production, a gateway that can be killed or silenced
 traffic     the requests: catalogue, orders, verifications, signed webhooks
-scenarios   one function each; what was promised beside what was measured
+scenarios   one function each: the load, and what is judged of it
+promises    what was promised, and whether it holds
 report      percentiles and the table
 """

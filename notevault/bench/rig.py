@@ -38,6 +38,7 @@ class Rig:
                 # Nothing is measured with Django's debugging switched on.
                 "DEBUG": "false",
                 "LOG_JSON": "true",
+                "LOG_LEVEL": "info",
                 "DATABASE_URL": _database_url(),
                 "CRASH_POINTS_DIR": "",
             }

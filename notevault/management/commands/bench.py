@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -27,7 +27,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--only", choices=SCENARIOS, help="One scenario.")
         parser.add_argument(
-            "--seconds", type=float, default=15, help="Of load a scenario (default: %(default)s)."
+            "--seconds",
+            type=_seconds,
+            default=15,
+            help="Of load a scenario, 3 to 30 (default: %(default)s).",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -44,24 +47,31 @@ class Command(BaseCommand):
             self.printer.line("\nStopped.")
             raise SystemExit(130) from None
         if broken:
-            self.printer.line(f"\n{broken} promises are broken.")
+            self.printer.line(f"{broken} broken")
             raise SystemExit(1)
 
-    def measure(self, names: list[str], *, seconds: float) -> int:
+    def measure(self, names: list[str], *, seconds: int) -> int:
         """How many promises are broken."""
         self.printer.line(f"{report.machine()}\n")
         rig = Rig()
         broken = 0
         with rig.running():
+            self.printer.line()
             for name in names:
-                self.printer.line(f"{name}, {seconds:.0f} s")
-                outcome = SCENARIOS[name](rig, seconds)
+                with self.printer.step(f"{name}, {seconds} s of load"):
+                    outcome = SCENARIOS[name](rig, seconds)
                 for line in report.lines(outcome):
                     self.printer.line(line)
                 self.printer.line()
                 broken += sum(not promise.holds for promise in outcome.promises)
         self.printer.line(report.machine())
         return broken
+
+
+def _seconds(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 3 <= int(text) <= 30:
+        raise ArgumentTypeError("a whole number from 3 to 30")
+    return int(text)
 
 
 def _stop(*_: Any) -> None:
