@@ -19,6 +19,11 @@ VIEW_SALES = (
     "payments.view_refundmove",
     "payments.view_webhookevent",
 )
+VIEW_RECONCILIATION = (
+    "payments.view_reconciliationrun",
+    "payments.view_reconciliationbreak",
+    "payments.view_breakmove",
+)
 VIEW_NOTES = (
     "notes.view_note",
     "notes.view_notemove",
@@ -35,9 +40,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Support": (*VIEW_SALES, *VIEW_NOTES, "notes.reset_downloads", "accounts.view_user"),
     "Finance": (
         *VIEW_SALES,
+        *VIEW_RECONCILIATION,
         *VIEW_OPS,
         "alerts.view_alert",
         "payments.resolve_quarantine",
+        "payments.close_break",
         "ops.replay_deadletter",
         "ops.force_breaker",
     ),
@@ -47,7 +54,14 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "notes.add_category",
         "notes.change_category",
     ),
-    "Auditor": (*VIEW_SALES, *VIEW_NOTES, "accounts.view_user", "alerts.view_alert", *VIEW_OPS),
+    "Auditor": (
+        *VIEW_SALES,
+        *VIEW_RECONCILIATION,
+        *VIEW_NOTES,
+        *VIEW_OPS,
+        "accounts.view_user",
+        "alerts.view_alert",
+    ),
 }
 
 

@@ -22,6 +22,7 @@ from payments.gateways.base import (
 )
 from payments.models import Order, Payment
 from payments.settlement import settle_payment
+from payments.states import PaymentState
 
 ASK_UNTIL = timedelta(days=7)
 
@@ -45,6 +46,12 @@ def ask_for_order(*, order_id: UUID, now: datetime) -> bool:
     except (GatewayUnavailable, GatewayOutcomeUnknown):
         Order.objects.filter(pk=order_id).update(ask_at=now)
         raise
+
+
+def capture_held(*, order_id: UUID, now: datetime) -> bool:
+    """Ask for an order whose money was only held a moment ago; False while it still is."""
+    held = Payment.objects.filter(order_id=order_id, state=PaymentState.AUTHORIZED)
+    return not held.exists() or check_order(order_id=order_id, now=now)
 
 
 def check_order(*, order_id: UUID, now: datetime) -> bool:

@@ -122,22 +122,17 @@ def _take_over_details(row: Payment, payment: GatewayPayment) -> None:
     row.save(update_fields=list(details))
 
 
-def _advance(row: Payment, to: PaymentState, source: str, now: datetime) -> None:
-    """Go there if it is forward; old news changes nothing."""
-    if row.state != to and row.can_move(to):
-        row.move(to, why=f"told by {source}", now=now)
+def _advance(row: Payment, to: PaymentState, source: str, now: datetime) -> bool:
+    """Go there if it is forward; old news changes nothing, and gives False."""
+    if row.state == to or not row.can_move(to):
+        return False
+    return row.move(to, why=f"told by {source}", now=now)
 
 
 def _authorize(row: Payment, source: str, now: datetime) -> None:
     """The money is held, not taken. The gateway takes it at once or not at all: look again."""
-    _advance(row, PaymentState.AUTHORIZED, source, now)
-    if row.state == PaymentState.AUTHORIZED:
-        jobs.defer(
-            "payments.tasks.check_order",
-            delay=CAPTURE_AFTER,
-            once_per=f"capture:{row.order_id}",
-            order_id=str(row.order_id),
-        )
+    if _advance(row, PaymentState.AUTHORIZED, source, now):
+        jobs.defer("payments.tasks.capture_held", delay=CAPTURE_AFTER, order_id=str(row.order_id))
 
 
 def _take_in_returned(order: Order, row: Payment, source: str, now: datetime) -> None:
@@ -159,9 +154,10 @@ def accept_quarantined(*, payment_id: UUID, actor_id: UUID, now: datetime) -> Or
 
     Raises PaymentNotQuarantined.
     """
-    order_id = Payment.objects.values_list("order_id", flat=True).get(pk=payment_id)
-    order = locks.lock_order(order_id)
-    row = Payment.objects.select_for_update().get(pk=payment_id)
+    found = locks.lock_payment_with_order(pk=payment_id)
+    if found is None:
+        raise PaymentNotQuarantined
+    order, row = found
     if row.state != PaymentState.QUARANTINED or row.given_back_paise:
         raise PaymentNotQuarantined
     _settle(order, row, why="accepted by staff", now=now, actor_id=actor_id)

@@ -93,3 +93,40 @@ class ItemOutcome(models.TextChoices):
     PENDING = "pending"
     GRANTED = "granted"
     GIVEN_BACK = "given_back"
+
+
+class RunState(models.TextChoices):
+    RUNNING = "running"
+    FINISHED = "finished"
+    ABANDONED = "abandoned"
+
+
+class BreakKind(models.TextChoices):
+    """How our books differ from the gateway's or from the settlement report."""
+
+    MISSING_HERE = "missing_here"
+    MISSING_THERE = "missing_there"
+    AMOUNT = "amount"
+    STATUS = "status"
+    FEE = "fee"
+    DUPLICATE = "duplicate"
+
+
+class BreakSubject(models.TextChoices):
+    PAYMENT = "payment"
+    REFUND = "refund"
+    SETTLEMENT = "settlement"
+
+
+class BreakState(models.TextChoices):
+    OPEN = "open"
+    HEALED = "healed"
+    CLOSED = "closed"
+
+
+BREAK_MOVES: dict[str, set[str]] = {
+    BreakState.OPEN: {BreakState.HEALED, BreakState.CLOSED},
+    # It shows again, or with other figures than those that a person has closed.
+    BreakState.HEALED: {BreakState.OPEN},
+    BreakState.CLOSED: {BreakState.OPEN},
+}

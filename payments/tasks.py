@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from uuid import UUID
 
 from notevault.kit import clock, crash
+from ops import jobs
 from ops.jobs import Retries, RetryLater, job, periodic
 from payments import checkout, idempotency, polling, refunds, sweepers
 from payments.gateways.base import GatewayOutcomeUnknown, GatewayUnavailable
+from payments.reconciliation import runs
 from payments.webhooks import handlers
 
 # Pauses double from a second to a quarter of an hour: about a day in all.
@@ -55,6 +58,16 @@ def check_order(*, order_id: str) -> None:
         raise RetryLater(error.detail) from error
     if not decided:
         raise RetryLater("the payment is neither captured nor failed yet")
+
+
+@job(queue="payments", retries=A_DAY)
+def capture_held(*, order_id: str) -> None:
+    try:
+        decided = polling.capture_held(order_id=UUID(order_id), now=clock.now())
+    except GATEWAY_AWAY as error:
+        raise RetryLater(error.detail) from error
+    if not decided:
+        raise RetryLater("the money is still only held")
 
 
 @job(queue="payments")
@@ -106,3 +119,26 @@ def sweep_pending_refunds() -> None:
 def remove_idempotency_keys() -> None:
     while idempotency.remove_expired():
         pass
+
+
+@job(queue="payments", retries=A_DAY)
+def reconcile(*, start: str, end: str) -> None:
+    """Days in ISO form, both included. Defer it with `once_per`: one run sees it all."""
+    try:
+        runs.reconcile_days(
+            start=date.fromisoformat(start), end=date.fromisoformat(end), now=clock.now()
+        )
+    except (GatewayUnavailable, GatewayOutcomeUnknown) as error:
+        raise RetryLater(error.detail) from error
+
+
+@periodic("40 21 * * *", queue="payments")
+def reconcile_lately() -> None:
+    """At 3:10 in India. A job of its own, which is repeated when the gateway is down."""
+    start, end = runs.nightly_days(clock.now())
+    jobs.defer(
+        "payments.tasks.reconcile",
+        once_per="reconcile-nightly",
+        start=start.isoformat(),
+        end=end.isoformat(),
+    )

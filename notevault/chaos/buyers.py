@@ -16,7 +16,7 @@ from notevault.chaos.shop import Shop
 from notevault.chaos.staff import Staff
 from notevault.chaos.world import People, World
 
-THREADS = 12
+THREADS = 18
 GO_HOME_WITHIN_S = 45.0
 
 log = structlog.get_logger("notevault.chaos")

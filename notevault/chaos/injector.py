@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
+from notevault.chaos import traffic
 from notevault.chaos.crash_points import CrashPoints
 from notevault.chaos.gateway import SandboxRefused
 from notevault.chaos.gateway_faults import GatewayFaults
@@ -22,7 +23,7 @@ from notevault.chaos.world import World
 
 KEEP_HOUSE_EVERY_S = 1.0
 # Faults held back at the end still get their chance.
-LINGER_S = 40.0
+LINGER_S = 25.0
 LEAST_REFUND_PAISE = 100
 
 
@@ -38,12 +39,10 @@ class Counts:
 class Injector:
     """Call it from one thread; buyers use its `instruments`."""
 
-    def __init__(self, *, world: World, records: Records, is_cut_off: Callable[[], bool]) -> None:
-        """`is_cut_off` tells whether the shop has stopped asking the gateway."""
+    def __init__(self, *, world: World, records: Records) -> None:
         self.counts = Counts()
         self._world = world
         self._records = records
-        self._is_cut_off = is_cut_off
         self._gateway = GatewayFaults(world.sandbox)
         self._stranger = Stranger(
             web=world.addresses.web, secret=settings.RAZORPAY_WEBHOOK_SECRET, records=records
@@ -87,7 +86,7 @@ class Injector:
         if self._crashes.look():
             self._records.note_web_died()
         self._world.sandbox.enable_webhook()
-        self._gateway.look(is_cut_off=self._is_cut_off())
+        self._gateway.look(traffic.look())
 
     def clear(self) -> None:
         """Afterwards no fault is left, and the counts are final."""

@@ -38,7 +38,6 @@ def _row(name: str, planned: int, injected: int, fired: int) -> str:
 
 def _shop(outcome: Outcome) -> Iterator[str]:
     state, records = outcome.state, outcome.records
-    captured = [payment for payment in state.gateway_payments if payment.is_captured]
     states = Counter(payment.state for payment in state.payments)
     answers = ", ".join(f"{count} × {name}" for name, count in sorted(records.answers.items()))
     restarts = ", ".join(f"{count} × {name}" for name, count in sorted(outcome.restarts.items()))
@@ -46,12 +45,13 @@ def _shop(outcome: Outcome) -> Iterator[str]:
     yield f"  answers        {answers}"
     yield f"  slowest        {records.slowest_s:.1f} s"
     yield f"  orders         {len(state.orders)}, {len(state.gateway_orders)} at the gateway"
-    yield f"  payments       {len(state.gateway_payments)}, {len(captured)} captured"
+    yield f"  payments       {len(state.gateway_payments)}, {outcome.captured} captured"
     yield f"  accesses       {len(state.accesses)} live"
     yield f"  refunds        {len(state.gateway_refunds)}"
     yield f"  quarantined    {states[PaymentState.QUARANTINED]}, waiting for staff"
     yield f"  events         {len(state.events)} stored of {len(state.gateway_events)}"
-    yield f"  dead letters   {len(state.open_letters)} open"
+    poison = outcome.counts.fired["poison_event"]
+    yield f"  dead letters   {len(state.open_letters)} open, of {poison} poison events"
     yield f"  restarts       {restarts or 'none'}"
 
 
@@ -66,6 +66,8 @@ def _verdict(outcome: Outcome, seed: int) -> Iterator[str]:
     yield f"  seed {seed} broke a promise."
     yield from _broken_answers(outcome.records.broken())
     yield from _broken_rows(outcome)
+    if not outcome.captured:
+        yield "  nothing was sold, which proves nothing"
     if outcome.ledger:
         yield f"  verify_ledger: {outcome.ledger}"
 

@@ -64,6 +64,8 @@ CATALOGUE: dict[str, Problem] = {
     "gateway_rejected": Problem(502, "The payment gateway refused our request"),
     "signature_invalid": Problem(400, "The signature does not match"),
     "payment_mismatch": Problem(409, "The payment does not belong to this order"),
+    "days_out_of_range": Problem(400, "These days cannot be reconciled"),
+    "break_not_open": Problem(409, "The break is not open"),
     "payment_not_quarantined": Problem(409, "The payment is not in quarantine"),
     "nothing_to_give_back": Problem(409, "Nothing is to be given back"),
     "webhook_refused": Problem(400, "The webhook was not accepted"),

@@ -24,6 +24,8 @@ PAGES = {
     "payment": "payments_payment",
     "refund": "payments_refund",
     "webhook": "payments_webhookevent",
+    "run": "payments_reconciliationrun",
+    "break": "payments_reconciliationbreak",
     "alert": "alerts_alert",
     "breaker": "ops_circuitbreaker",
     "letter": "ops_deadletter",
@@ -31,12 +33,13 @@ PAGES = {
 }
 SALES = {"order", "payment", "refund", "webhook"}
 NOTES = {"note", "category", "access"}
+RECONCILIATION = {"run", "break"}
 CELLAR = {"breaker", "letter"}
 MAY_SEE = {
     "Support": {"user", *SALES, *NOTES},
-    "Finance": {*SALES, *CELLAR, "alert"},
+    "Finance": {*SALES, *RECONCILIATION, *CELLAR, "alert"},
     "Moderator": NOTES,
-    "Auditor": {"user", *SALES, *NOTES, *CELLAR, "alert"},
+    "Auditor": {"user", *SALES, *RECONCILIATION, *NOTES, *CELLAR, "alert"},
 }
 
 
@@ -84,6 +87,7 @@ class TestGroups:
             "notes.change_category",
             "notes.reset_downloads",
             "payments.resolve_quarantine",
+            "payments.close_break",
             "ops.replay_deadletter",
             "ops.force_breaker",
         }
@@ -174,7 +178,7 @@ class TestDesk:
 class TestRoot:
     """Even the superuser changes no row that only use cases may write."""
 
-    READ_ONLY = ("note", "access", "order", "payment", "refund", "webhook", "alert")
+    READ_ONLY = ("note", "access", *sorted(SALES | RECONCILIATION), "alert")
 
     @pytest.mark.parametrize("name", READ_ONLY)
     def test_adds_no_row_by_hand(self, root, name):

@@ -11,7 +11,8 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 
 import pytest
 from django.conf import settings
@@ -224,10 +225,15 @@ class TestAKeptConnection:
     def test_is_served_request_after_request(self, serve):
         server = serve(threads=1, queue=1)
 
-        with server.connect() as client:
+        client = HTTPConnection("127.0.0.1", server.port, timeout=20)
+        client.connect()
+        with closing(client), client.sock as kept:
             for _ in range(3):
-                client.sendall(b"GET /0 HTTP/1.1\r\nHost: a\r\n\r\n")
-                assert client.recv(65536).startswith(b"HTTP/1.1 200")
+                client.request("GET", "/0")
+                answer = client.getresponse()
+
+                assert (answer.status, answer.read()) == (200, b"done")
+                assert client.sock is kept
 
 
 class TestSigterm:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from notevault.kit.errors import DomainError
@@ -86,6 +86,30 @@ class GatewayRefund:
     receipt: str
 
 
+@dataclass(frozen=True)
+class SettledEntry:
+    """One line of the settlement report: how a payment or refund reached our bank account.
+
+    `type` is payment, refund, transfer or adjustment. `credit_paise` came in and
+    `debit_paise` went out under that bank reference (`utr`); `fee_paise` includes the tax.
+    `order_receipt` is empty for what was made without an order.
+    """
+
+    entity_id: str
+    type: str
+    amount_paise: int
+    fee_paise: int
+    tax_paise: int
+    credit_paise: int
+    debit_paise: int
+    currency: str
+    settlement_id: str
+    utr: str
+    settled_at: datetime
+    payment_id: str
+    order_receipt: str
+
+
 class Gateway(Protocol):
     """Money over the network. Every method may raise one of the four GatewayErrors, and
     answers or raises within its time-out. None may be called inside a transaction."""
@@ -122,3 +146,16 @@ class Gateway(Protocol):
         """One refund per key: a repeat with the same amount gives the same refund."""
 
     def list_refunds(self, payment_id: str) -> list[GatewayRefund]: ...
+
+    def list_payments(self, *, start: datetime, end: datetime) -> Iterator[GatewayPayment]:
+        """Each payment made from `start` to before `end` once, page by page.
+
+        Give it a window that is over: in one that still grows, pages shift and rows are
+        missed.
+        """
+
+    def list_refunds_between(self, *, start: datetime, end: datetime) -> Iterator[GatewayRefund]:
+        """Each refund made from `start` to before `end` once, page by page."""
+
+    def list_settled(self, *, day: date) -> Iterator[SettledEntry]:
+        """What was settled on a day of Indian time, page by page."""

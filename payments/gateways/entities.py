@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from payments.gateways.base import GatewayOrder, GatewayPayment, GatewayRefund
+from payments.gateways.base import GatewayOrder, GatewayPayment, GatewayRefund, SettledEntry
 
 _ID = re.compile(r"(order|pay|rfnd)_[A-Za-z0-9]{14}")
 
@@ -58,6 +58,24 @@ def refund_from(entity: Mapping[str, Any]) -> GatewayRefund:
         currency=_currency(entity),
         status=_text(entity, "status"),
         receipt=_text(entity, "receipt"),
+    )
+
+
+def settled_from(entity: Mapping[str, Any]) -> SettledEntry:
+    return SettledEntry(
+        entity_id=_text(entity, "entity_id"),
+        type=_text(entity, "type"),
+        amount_paise=_paise(entity, "amount"),
+        fee_paise=_paise(entity, "fee"),
+        tax_paise=_paise(entity, "tax"),
+        credit_paise=_paise(entity, "credit"),
+        debit_paise=_paise(entity, "debit"),
+        currency=_currency(entity),
+        settlement_id=_text(entity, "settlement_id"),
+        utr=_text(entity, "settlement_utr"),
+        settled_at=epoch(entity.get("settled_at")),
+        payment_id=_text(entity, "payment_id"),
+        order_receipt=_text(entity, "order_receipt"),
     )
 
 

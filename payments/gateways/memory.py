@@ -8,9 +8,9 @@ from __future__ import annotations
 import secrets
 import string
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 
 from payments.gateways.base import (
     GatewayOrder,
@@ -18,10 +18,12 @@ from payments.gateways.base import (
     GatewayRefund,
     GatewayRejected,
     GatewayUnavailable,
+    SettledEntry,
 )
 from payments.gateways.signatures import sign
 
 _ALPHABET = string.ascii_letters + string.digits
+_IST = timezone(timedelta(hours=5, minutes=30))
 
 
 def _new_id(prefix: str) -> str:
@@ -39,6 +41,8 @@ class MemoryGateway:
         self._payments: dict[str, GatewayPayment] = {}
         self._refunds: dict[str, GatewayRefund] = {}
         self._keys: dict[str, str] = {}
+        # When refunds were made and captured payments were settled, both at once.
+        self._moved_at: dict[str, datetime] = {}
 
     # What a payer does
 
@@ -143,6 +147,7 @@ class MemoryGateway:
                 _new_id("rfnd"), payment_id, amount_paise, "INR", "processed", idempotency_key
             )
             self._refunds[refund.id] = refund
+            self._moved_at[refund.id] = datetime.now(UTC)
             self._keys[idempotency_key] = refund.id
             refunded = payment.refunded_paise + amount_paise
             status = "refunded" if refunded == payment.amount_paise else payment.status
@@ -153,6 +158,42 @@ class MemoryGateway:
         with self._reached():
             self.get_payment(payment_id)
             return [r for r in self._refunds.values() if r.payment_id == payment_id]
+
+    def list_payments(self, *, start: datetime, end: datetime) -> Iterator[GatewayPayment]:
+        with self._reached():
+            found = [p for p in self._payments.values() if start <= p.created_at < end]
+        yield from found
+
+    def list_refunds_between(self, *, start: datetime, end: datetime) -> Iterator[GatewayRefund]:
+        with self._reached():
+            found = [r for r in self._refunds.values() if start <= self._moved_at[r.id] < end]
+        yield from found
+
+    def list_settled(self, *, day: date) -> Iterator[SettledEntry]:
+        with self._reached():
+            on_day = [i for i, at in self._moved_at.items() if at.astimezone(_IST).date() == day]
+            found = [self._settled(entity_id, day) for entity_id in on_day]
+        yield from found
+
+    def _settled(self, entity_id: str, day: date) -> SettledEntry:
+        refund = self._refunds.get(entity_id)
+        payment = self._payments[refund.payment_id if refund else entity_id]
+        amount_paise = (refund or payment).amount_paise
+        return SettledEntry(
+            entity_id=entity_id,
+            type="refund" if refund else "payment",
+            amount_paise=amount_paise,
+            fee_paise=0,
+            tax_paise=0,
+            credit_paise=0 if refund else amount_paise,
+            debit_paise=amount_paise if refund else 0,
+            currency=payment.currency,
+            settlement_id=f"setl_{day:%Y%m%d}000000",
+            utr=f"{day:%Y%m%d}",
+            settled_at=self._moved_at[entity_id],
+            payment_id=payment.id if refund else "",
+            order_receipt=self._orders[payment.order_id].receipt,
+        )
 
     def _reached(self) -> threading.RLock:
         """The lock under which every call runs, or GatewayUnavailable."""
@@ -165,3 +206,4 @@ class MemoryGateway:
         self._orders[order.id] = replace(
             order, status="paid", amount_paid_paise=payment.amount_paise
         )
+        self._moved_at[payment.id] = datetime.now(UTC)

@@ -7,8 +7,10 @@ told apart by status, code and method instead of by message.
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 import certifi
@@ -31,6 +33,7 @@ from payments.gateways.base import (
     GatewayRefund,
     GatewayRejected,
     GatewayUnavailable,
+    SettledEntry,
 )
 
 BREAKER = "razorpay"
@@ -48,6 +51,7 @@ CAPTURE = {
     },
 }
 MAX_LIST = 100
+MAX_SETTLED = 1000
 
 log = structlog.get_logger("notevault.gateway")
 T = TypeVar("T")
@@ -233,6 +237,51 @@ class RazorpayGateway:
         _demand_id(payment_id, "pay")
         found = self._client.payment.fetch_multiple_refund(payment_id, {"count": MAX_LIST})
         return [_parsed(entities.refund_from, entity) for entity in _items(found)]
+
+    def list_payments(self, *, start: datetime, end: datetime) -> Iterator[GatewayPayment]:
+        found = _pages(self._client.payment.all, _window(start, end), MAX_LIST)
+        return _once_each((_parsed(entities.payment_from, e) for e in found), key=_id)
+
+    def list_refunds_between(self, *, start: datetime, end: datetime) -> Iterator[GatewayRefund]:
+        found = _pages(self._client.refund.all, _window(start, end), MAX_LIST)
+        return _once_each((_parsed(entities.refund_from, e) for e in found), key=_id)
+
+    def list_settled(self, *, day: date) -> Iterator[SettledEntry]:
+        on_day = {"year": day.year, "month": day.month, "day": day.day}
+        found = _pages(self._client.settlement.report, on_day, MAX_SETTLED)
+        settled = (_parsed(entities.settled_from, e) for e in found if e.get("settled") is True)
+        # By the whole line: one payment settled twice must be seen twice.
+        return _once_each(settled, key=lambda entry: entry)
+
+
+def _window(start: datetime, end: datetime) -> dict[str, int]:
+    """Whole seconds, both ends included, as the lists want it."""
+    return {"from": math.ceil(start.timestamp()), "to": math.ceil(end.timestamp()) - 1}
+
+
+def _pages(
+    fetch: Callable[[dict[str, int]], Mapping[str, Any]], query: Mapping[str, int], count: int
+) -> Iterator[dict[str, Any]]:
+    skip = 0
+    while True:
+        items = _items(fetch({**query, "count": count, "skip": skip}))
+        yield from items
+        if len(items) < count:
+            return
+        skip += count
+
+
+def _once_each(found: Iterable[T], *, key: Callable[[T], Hashable]) -> Iterator[T]:
+    """A row that slid from one page into the next comes once."""
+    seen: set[Hashable] = set()
+    for row in found:
+        if key(row) not in seen:
+            seen.add(key(row))
+            yield row
+
+
+def _id(row: GatewayPayment | GatewayRefund) -> str:
+    return row.id
 
 
 def _demand_id(value: str, prefix: str) -> None:

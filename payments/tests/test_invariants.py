@@ -56,7 +56,7 @@ class TestVerifyLedger:
         assert (code, broken(out)) == (0, [])
         assert out.count("holds") == len(CHECKS) + 1  # and the last line
 
-    def test_counts_what_waits_for_staff(self, buyer, note, gateway, now):
+    def test_counts_what_waits_for_staff(self, buyer, note, gateway, now, run_jobs):
         order = make_order(buyer=buyer, notes=[note], now=now)
         paid = gateway.pay(order.gateway_order_id, amount_paise=9800)
         settle_payment(order_id=order.pk, payment=paid, source="test", now=now)
@@ -153,7 +153,9 @@ BREAKS = [
 
 
 class TestABrokenPromise:
-    @pytest.mark.parametrize(("damage", "about"), BREAKS, ids=lambda value: str(value)[:30])
+    @pytest.mark.parametrize(
+        ("damage", "about"), BREAKS, ids=[damage.__name__ for damage, _ in BREAKS]
+    )
     def test_is_found_and_its_row_named(self, damage, about, sold, now):
         damage(sold, now)
 

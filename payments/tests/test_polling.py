@@ -12,6 +12,7 @@ from notes.models import NoteAccess
 from payments import polling
 from payments.gateways.base import GatewayRejected, GatewayUnavailable
 from payments.models import Order, Payment
+from payments.settlement import settle_payment
 from payments.tests.factories import make_order
 
 pytestmark = pytest.mark.django_db
@@ -130,3 +131,20 @@ class TestAskForOrder:
         order.refresh_from_db()
         assert order.state == "refunded"
         assert NoteAccess.objects.get().revoked_at is not None
+
+
+class TestCaptureHeld:
+    def test_takes_what_is_still_held(self, order, gateway, now):
+        held = gateway.pay(order.gateway_order_id, status="authorized")
+        settle_payment(order_id=order.pk, payment=held, source="test", now=now)
+
+        assert polling.capture_held(order_id=order.pk, now=now)
+
+        assert gateway.get_payment(held.id).status == "captured"
+
+    def test_asks_nobody_when_it_was_taken_meanwhile(self, order, gateway, now):
+        paid = gateway.pay(order.gateway_order_id)
+        settle_payment(order_id=order.pk, payment=paid, source="test", now=now)
+        gateway.is_down = True
+
+        assert polling.capture_held(order_id=order.pk, now=now)

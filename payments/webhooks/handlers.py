@@ -16,6 +16,7 @@ from payments import checkout, refunds, selectors
 from payments.gateways import entities, get_gateway
 from payments.gateways.base import GatewayPayment, GatewayRejected
 from payments.models import WebhookEvent
+from payments.reconciliation.windows import GRACE, today
 from payments.settlement import settle_payment
 from payments.states import EventState
 
@@ -128,9 +129,15 @@ def note_dispute(news: News) -> str:
 
 @use_case
 def reconcile_settlement(news: News) -> str:
-    """What is settled is compared with our books."""
-    day = news.created_at.date().isoformat()
-    jobs.defer("payments.tasks.reconcile", once_per=f"reconcile:{day}", start=day, end=day)
+    """What is settled is compared with our books, once it is no longer too young for that."""
+    day = today(news.created_at).isoformat()
+    jobs.defer(
+        "payments.tasks.reconcile",
+        delay=2 * GRACE,
+        once_per=f"reconcile:{day}",
+        start=day,
+        end=day,
+    )
     return f"settlement {news.text('settlement', 'id')} is to be reconciled"
 
 

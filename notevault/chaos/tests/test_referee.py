@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,80 +11,27 @@ import pytest
 
 from notevault.chaos import referee
 from notevault.chaos.referee import Harm
-from notevault.chaos.state import (
-    GatewayEvent,
-    OurAccess,
-    OurEvent,
-    OurJob,
-    OurLine,
-    OurOrder,
-    OurPayment,
-    OurRefund,
-    Promises,
-    State,
+from notevault.chaos.state import OurJob, OurPayment, Promises, State
+from notevault.chaos.tests.made_up_states import (
+    KEY,
+    NOTE,
+    ORDER,
+    captured,
+    made_refund,
+    our_refund,
+    returned_state,
+    sold_state,
 )
-from payments.gateways.base import GatewayOrder, GatewayPayment, GatewayRefund
-
-ORDER, LINE, OTHER_LINE, BUYER, NOTE, OTHER_NOTE = (UUID(int=number) for number in range(1, 7))
-RECEIPT = f"nv_{ORDER.hex}"
-KEY = "a" * 32
-
-
-def captured(payment_id: str = "pay_1", **changes: Any) -> GatewayPayment:
-    payment = GatewayPayment(
-        id=payment_id,
-        order_id="order_1",
-        amount_paise=300,
-        currency="INR",
-        status="captured",
-        is_captured=True,
-        method="upi",
-        fee_paise=None,
-        tax_paise=None,
-        refunded_paise=0,
-        error_code="",
-        error_description="",
-        created_at=datetime(2026, 11, 23, tzinfo=UTC),
-    )
-    return replace(payment, **changes)
-
-
-def made_refund(refund_id: str = "rfnd_1", **changes: Any) -> GatewayRefund:
-    refund = GatewayRefund(refund_id, "pay_1", 300, "INR", "processed", KEY)
-    return replace(refund, **changes)
-
-
-def our_refund(**changes: Any) -> OurRefund:
-    return replace(OurRefund(KEY, "pay_1", "processed", 300, "a reason", "rfnd_1"), **changes)
 
 
 @pytest.fixture
 def sold() -> State:
-    """One order of two notes, paid, granted, and told of by one event."""
-    return State(
-        gateway_orders=[GatewayOrder("order_1", RECEIPT, 300, 300, "INR", "paid")],
-        gateway_payments=[captured()],
-        gateway_events=[GatewayEvent("evt_1", "payment.captured", True)],
-        orders=[OurOrder(ORDER, "paid", 300, "INR", "order_1")],
-        lines=[OurLine(LINE, ORDER, 200), OurLine(OTHER_LINE, ORDER, 100)],
-        payments=[OurPayment("pay_1", ORDER, "captured", settles=True)],
-        accesses=[OurAccess(BUYER, NOTE, LINE), OurAccess(BUYER, OTHER_NOTE, OTHER_LINE)],
-        events=[OurEvent("e1", "evt_1", "payment.captured", "handled")],
-        promises=Promises(frozenset({str(ORDER)}), frozenset({str(ORDER)})),
-    )
+    return sold_state()
 
 
 @pytest.fixture
-def returned(sold: State) -> State:
-    """The same order, refunded in full."""
-    return replace(
-        sold,
-        gateway_refunds=[made_refund()],
-        orders=[replace(sold.orders[0], state="refunded")],
-        payments=[replace(sold.payments[0], state="refunded")],
-        refunds=[our_refund()],
-        accesses=[],
-    )
+def returned() -> State:
+    return returned_state()
 
 
 def harms(state: State) -> list[Harm]:
@@ -289,9 +235,10 @@ class TestADoubleIsFound:
         assert "without money" in said(unpaid)
 
     def test_of_an_access_for_money_that_was_never_captured(self, sold: State) -> None:
-        failed = captured(status="failed", is_captured=False)
+        failed = replace(sold, gateway_payments=[captured(status="failed", is_captured=False)])
 
-        assert set(harms(replace(sold, gateway_payments=[failed]))) == {Harm.DOUBLED}
+        assert set(harms(failed)) == {Harm.DOUBLED}
+        assert "pay_1 settles, never captured" in said(failed)
 
     def test_of_an_access_to_the_same_note(self, sold: State) -> None:
         same = [replace(access, note_id=NOTE) for access in sold.accesses]
