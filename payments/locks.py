@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
-from payments.models import Order, Payment, Refund
+from payments.models import Order, Payment, ReconciliationBreak, Refund
 
 
 def lock_order(order_id: UUID) -> Order:
@@ -15,13 +17,19 @@ def lock_payment(gateway_payment_id: str) -> Payment | None:
     return Payment.objects.select_for_update().filter(gateway_payment_id=gateway_payment_id).first()
 
 
-def lock_payment_with_order(gateway_payment_id: str) -> tuple[Order, Payment] | None:
-    """A payment and its order, in lock order; None for a payment that is not known."""
-    found = Payment.objects.filter(gateway_payment_id=gateway_payment_id)
+def lock_payment_with_order(**which: UUID | str) -> tuple[Order, Payment] | None:
+    """A payment, by `pk` or `gateway_payment_id`, and its order, in lock order; None for a
+    payment that is not known."""
+    found = Payment.objects.filter(**which)
     order_id = found.values_list("order_id", flat=True).first()
     if order_id is None:
         return None
     return lock_order(order_id), found.select_for_update().get()
+
+
+def lock_refunds(payment: Payment) -> list[Refund]:
+    """All refunds of a payment that is locked already."""
+    return list(payment.refunds.select_for_update().order_by("pk"))
 
 
 def lock_refund(refund_id: UUID) -> tuple[Order, Payment, Refund]:
@@ -30,3 +38,11 @@ def lock_refund(refund_id: UUID) -> tuple[Order, Payment, Refund]:
     order = lock_order(ids[0])
     payment = Payment.objects.select_for_update().get(pk=ids[1])
     return order, payment, Refund.objects.select_for_update().get(pk=refund_id)
+
+
+def lock_or_open_break(
+    matter: Mapping[str, str], *, defaults: Mapping[str, Any]
+) -> tuple[ReconciliationBreak, bool]:
+    """The one row of a matter, and whether it is new. Locked with no other row."""
+    breaks = ReconciliationBreak.objects.select_for_update()
+    return breaks.get_or_create(**matter, defaults=defaults)

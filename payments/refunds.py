@@ -58,9 +58,10 @@ def give_back_rest(*, payment_id: UUID, actor_id: UUID, now: datetime) -> Refund
 
     Raises NothingToGiveBack.
     """
-    order_id = Payment.objects.values_list("order_id", flat=True).get(pk=payment_id)
-    locks.lock_order(order_id)
-    payment = Payment.objects.select_for_update().get(pk=payment_id)
+    found = locks.lock_payment_with_order(pk=payment_id)
+    if found is None:
+        raise NothingToGiveBack
+    _order, payment = found
     is_owed = payment.state == PaymentState.QUARANTINED or (
         payment.state == PaymentState.CAPTURED
         and (not payment.settles or payment.refunds.filter(state=RefundState.FAILED).exists())
@@ -102,11 +103,15 @@ def send_refund(*, refund_id: UUID, now: datetime) -> None:
 
 
 def _give_up(refund: Refund, made: list[GatewayRefund], refusal: str, now: datetime) -> None:
-    """Refused for good. No alarm when the whole payment has gone back without us."""
+    """Refused for good. Where others have given money back, what is left of it is owed
+    instead, and nobody needs an alarm."""
     gone = sum(other.amount_paise for other in made if other.status != "failed")
-    is_moot = gone >= refund.payment.amount_paise
-    why = "given back otherwise already" if is_moot else refusal or "refused by the gateway"
-    fail_refund(refund_id=refund.pk, why=why, is_moot=is_moot, now=now)
+    left = refund.payment.amount_paise - gone
+    if left < refund.amount_paise:
+        why = f"{gone} paise were given back otherwise"
+        replace_refund(refund_id=refund.pk, left_paise=max(0, left), why=why, now=now)
+    else:
+        fail_refund(refund_id=refund.pk, why=refusal or "refused by the gateway", now=now)
 
 
 def ask_for_refund(*, refund_id: UUID, now: datetime) -> bool:
@@ -141,9 +146,17 @@ def _take_over(
 
 
 @use_case
-def fail_refund(*, refund_id: UUID, why: str, now: datetime, is_moot: bool = False) -> None:
+def fail_refund(*, refund_id: UUID, why: str, now: datetime) -> None:
     _order, payment, refund = locks.lock_refund(refund_id)
-    _fail(payment, refund, why, now, is_moot=is_moot)
+    _fail(payment, refund, why, now)
+
+
+@use_case
+def replace_refund(*, refund_id: UUID, left_paise: int, why: str, now: datetime) -> None:
+    """Owe what is left of a payment in the place of a refund that asks for more."""
+    _order, payment, refund = locks.lock_refund(refund_id)
+    if _move_to_failed(payment, refund, why, now) and left_paise:
+        give_back(payment=payment, amount_paise=left_paise, why=refund.why, now=now)
 
 
 def take_in_refunds(*, gateway_payment_id: str, source: str, now: datetime) -> None:
@@ -161,7 +174,7 @@ def take_in_refund(*, reply: GatewayRefund, source: str, now: datetime) -> Refun
     None for one that failed before we heard of it. Raises PaymentNotKnownYet, and
     RefundsOverlap when refunds of ours claim the same money.
     """
-    found = locks.lock_payment_with_order(reply.payment_id)
+    found = locks.lock_payment_with_order(gateway_payment_id=reply.payment_id)
     if found is None:
         raise PaymentNotKnownYet(reply.payment_id)
     order, payment = found
@@ -176,7 +189,7 @@ def take_in_refund(*, reply: GatewayRefund, source: str, now: datetime) -> Refun
 
 def _find_refund(payment: Payment, reply: GatewayRefund) -> Refund | None:
     """The refund that the gateway speaks of, by its id there or by our key."""
-    for refund in payment.refunds.select_for_update().order_by("pk"):
+    for refund in locks.lock_refunds(payment):
         if refund.gateway_refund_id == reply.id or refund.idempotency_key == reply.receipt:
             return refund
     return None
@@ -257,14 +270,16 @@ def _count(payment: Payment, amount_paise: int) -> None:
     )
 
 
-def _fail(
-    payment: Payment, refund: Refund, why: str, now: datetime, *, is_moot: bool = False
-) -> None:
+def _move_to_failed(payment: Payment, refund: Refund, why: str, now: datetime) -> bool:
     if not refund.can_move(RefundState.FAILED):
-        return
+        return False
     refund.move(RefundState.FAILED, why=why, now=now)
     _count(payment, -refund.amount_paise)
-    if is_moot:
+    return True
+
+
+def _fail(payment: Payment, refund: Refund, why: str, now: datetime) -> None:
+    if not _move_to_failed(payment, refund, why, now):
         return
     raise_alert(
         kind="payments.refund_failed",

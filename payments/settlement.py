@@ -154,9 +154,10 @@ def accept_quarantined(*, payment_id: UUID, actor_id: UUID, now: datetime) -> Or
 
     Raises PaymentNotQuarantined.
     """
-    order_id = Payment.objects.values_list("order_id", flat=True).get(pk=payment_id)
-    order = locks.lock_order(order_id)
-    row = Payment.objects.select_for_update().get(pk=payment_id)
+    found = locks.lock_payment_with_order(pk=payment_id)
+    if found is None:
+        raise PaymentNotQuarantined
+    order, row = found
     if row.state != PaymentState.QUARANTINED or row.given_back_paise:
         raise PaymentNotQuarantined
     _settle(order, row, why="accepted by staff", now=now, actor_id=actor_id)

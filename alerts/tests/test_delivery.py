@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 import structlog
+from django.core.management import call_command
 
 from alerts import tasks
 from alerts.delivery import deliver
@@ -13,6 +16,9 @@ from alerts.models import Alert, Severity
 from alerts.services import raise_alert
 from notevault.kit.ids import uuid7
 from notevault.kit.tests.log_output import log_output
+from ops import replay
+from ops.jobs import Retries
+from ops.models import DeadLetter
 
 pytestmark = pytest.mark.django_db
 
@@ -105,3 +111,51 @@ class TestJob:
 
         alert.refresh_from_db()
         assert alert.delivered_at is not None
+
+
+@pytest.mark.django_db(transaction=True)
+class TestASinkThatIsDownForHours:
+    @pytest.fixture
+    def work(self, run_jobs, monkeypatch):
+        """A real worker, with no pauses between its tries; the queue was emptied before."""
+        monkeypatch.setattr(Retries, "pause", lambda *_: 0.0)
+        return lambda: call_command("worker", "--once", "--queue", "alerts", "--concurrency", "1")
+
+    @contextmanager
+    def down(self, *, takes=()):
+        """A sink that takes alerts of these kinds only."""
+
+        def refuse(_event, *, kind, **_):
+            if kind not in takes:
+                raise OSError("the sink is down")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("alerts.delivery.log", SimpleNamespace(error=refuse))
+            yield
+
+    def test_gets_the_alert_once_it_is_back(self, work, alert, now):
+        """The job gives up at last, its dead letter does not, and a replay delivers."""
+        with self.down():
+            work()
+        letter = DeadLetter.objects.get()
+        undelivered = Alert.objects.filter(delivered_at=None).count()
+
+        replay.replay(letter_id=letter.pk, actor_id=None, now=now)
+        with log_output() as output:
+            work()
+
+        assert (letter.state, letter.error) == ("open", "OSError: the sink is down")
+        assert (letter.attempts, letter.arguments) == (8, {"alert_id": str(alert.pk)})
+        assert undelivered == 1
+        assert [line["alert_id"] for line in output.events("alert")] == [str(alert.pk)]
+        letter.refresh_from_db()
+        assert letter.state == "resolved"
+        assert Alert.objects.filter(delivered_at=None).count() == 0
+
+    def test_holds_up_no_alert_that_can_be_delivered(self, work, alert, now):
+        raise_alert(kind="ops.test", severity="warning", message="m", dedupe_key="d", now=now)
+
+        with self.down(takes=["ops.test"]):
+            work()
+
+        assert [row.pk for row in Alert.objects.filter(delivered_at=None)] == [alert.pk]

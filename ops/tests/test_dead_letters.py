@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from uuid import uuid4
 
 import pytest
@@ -160,3 +161,28 @@ class TestHowOftenAJobIsTried:
         assert finished == [(7, "failed")]
         assert DeadLetter.objects.get().error.startswith("WorkerKilled")
         assert app.tasks[f"{HERE}.note_down"].retry_strategy.attempts == 3
+
+
+class TestDeadLettersThatGrow:
+    def test_show_in_the_metrics_and_are_one_fault_by_their_fingerprint(self, client, settings):
+        """More than ten is what operators are alerted of; each letter was tried so often."""
+        settings.DEBUG = True
+        for number in range(11):
+            jobs.defer(f"{HERE}.fail", text=f"no order {number:08x}-17 after {number} s")
+        jobs.defer(f"{HERE}.not_yet", times=99)
+        work()
+
+        metrics = client.get("/metrics").content.decode()
+
+        letters = DeadLetter.objects.all()
+        assert 'notevault_dead_letters{state="open"} 12.0' in metrics
+        assert Counter(letters.values_list("fingerprint", flat=True)).most_common(1)[0][1] == 11
+        assert set(letters.values_list("attempts", flat=True)) == {3}
+
+    def test_grow_by_none_while_one_of_them_is_replayed_and_fails(self, letter):
+        for _ in range(3):
+            replay.replay(letter_id=letter.pk, actor_id=None, now=clock.now())
+            work()
+
+        letter.refresh_from_db()
+        assert (DeadLetter.objects.count(), letter.state, letter.attempts) == (1, "open", 12)

@@ -13,6 +13,7 @@ from alerts.services import raise_alert
 from notevault.kit import money
 from notevault.kit.errors import DomainError
 from ops.transactions import use_case
+from payments import locks
 from payments.models import ReconciliationBreak
 from payments.reconciliation.comparison import Finding
 from payments.states import BreakKind, BreakState, BreakSubject
@@ -32,8 +33,8 @@ def record_break(*, finding: Finding, day: date, cured: str, now: datetime) -> B
     `cured` says how it was healed; empty leaves it to staff, with one alert. What a person
     has closed stays closed for as long as its figures are the same.
     """
-    row, is_new = ReconciliationBreak.objects.select_for_update().get_or_create(
-        **_key(finding), defaults={**_figures(finding), "day": day, **_seen(now)}
+    row, is_new = locks.lock_or_open_break(
+        _key(finding), defaults={**_figures(finding), "day": day, **_seen(now)}
     )
     has_changed = (row.ours_paise, row.theirs_paise) != (finding.ours_paise, finding.theirs_paise)
     if not is_new:

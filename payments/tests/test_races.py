@@ -14,31 +14,14 @@ from notes.models import Note, NoteAccess
 from notes.tests.factories import make_note
 from notevault.kit import clock
 from notevault.kit.errors import DomainError
-from payments import checkout, gateways, verification
-from payments.gateways.razorpay import RazorpayGateway
+from payments import checkout, verification
 from payments.models import Order, Payment, Refund
-from payments.sandbox.server import running_sandbox
 from payments.settlement import settle_payment
 from payments.tests.factories import make_order
-from payments.tests.sandbox_access import KEYS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 THREADS = 200
-
-
-@pytest.fixture
-def sandbox(settings, monkeypatch):
-    """The real SDK against a real sandbox over HTTP."""
-    settings.RAZORPAY_KEY_SECRET = KEYS["key_secret"]
-    with running_sandbox(**KEYS) as running:
-        adapter = RazorpayGateway(
-            base_url=running.url, key_id=KEYS["key_id"], key_secret=KEYS["key_secret"]
-        )
-        gateways.get_gateway.cache_clear()
-        monkeypatch.setattr(gateways, "import_string", lambda _: lambda: adapter)
-        yield running
-        gateways.get_gateway.cache_clear()
 
 
 def at_once(act, count=THREADS):

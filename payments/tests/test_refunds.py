@@ -138,3 +138,45 @@ class TestSendRefund:
         alert = Alert.objects.get()
         assert (alert.kind, alert.severity) == ("payments.refund_failed", "critical")
         assert Refund.objects.count() == 1
+
+
+class TestMoneyGivenBackOtherwiseMeanwhile:
+    """Somebody was quicker in the gateway's dashboard than our own refund."""
+
+    def by_hand(self, gateway, payment, amount_paise):
+        gateway.refund_payment(
+            payment.gateway_payment_id, amount_paise=amount_paise, idempotency_key="by-hand-0001"
+        )
+
+    def settle_up(self, payment, now, run_jobs):
+        run_jobs()
+        refunds.take_in_refunds(
+            gateway_payment_id=payment.gateway_payment_id, source="test", now=now
+        )
+        payment.refresh_from_db()
+
+    def test_in_part_leaves_the_rest_owed(self, payment, gateway, now, run_jobs):
+        whole = refunds.give_back(payment=payment, amount_paise=9900, why="second", now=now)
+        self.by_hand(gateway, payment, 4000)
+
+        self.settle_up(payment, now, run_jobs)
+
+        whole.refresh_from_db()
+        made = [r.amount_paise for r in gateway.list_refunds(payment.gateway_payment_id)]
+        assert (whole.state, sorted(made)) == ("failed", [4000, 5900])
+        assert (payment.state, payment.given_back_paise) == ("refunded", 9900)
+        assert not Alert.objects.filter(kind="payments.refund_failed").exists()
+
+    def test_as_a_whole_leaves_nothing_owed(self, payment, gateway, now, run_jobs):
+        whole = refunds.give_back(payment=payment, amount_paise=9900, why="second", now=now)
+        self.by_hand(gateway, payment, 9900)
+
+        self.settle_up(payment, now, run_jobs)
+
+        whole.refresh_from_db()
+        assert (whole.state, payment.state, payment.given_back_paise) == (
+            "failed",
+            "refunded",
+            9900,
+        )
+        assert not Alert.objects.filter(kind="payments.refund_failed").exists()

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from alerts.models import Severity
 from alerts.services import raise_alert
+from notevault.kit import crash
 from notevault.kit.errors import DomainError
 from ops import jobs
 from ops.transactions import use_case
@@ -49,13 +50,15 @@ def receive(*, body: bytes, signature: str, event_id: str, now: datetime) -> boo
             now=now,
         )
         raise WebhookRefused("The event is too old or lies in the future.")
-    return _store(
+    is_new = _store(
         event_id=event_id if _EVENT_ID.fullmatch(event_id) else _id_from(body),
         body=body,
         envelope=envelope,
         created_at=created_at,
         now=now,
     )
+    crash.point("webhook.stored")
+    return is_new
 
 
 def _parse(body: bytes) -> dict[str, Any]:
