@@ -83,8 +83,7 @@ class Injector:
         if now - self._kept_house_at < KEEP_HOUSE_EVERY_S:
             return
         self._kept_house_at = now
-        if self._crashes.look():
-            self._records.note_web_died()
+        self._records.note_web_died(self._crashes.look())
         self._world.sandbox.enable_webhook()
         self._gateway.look(traffic.look())
 

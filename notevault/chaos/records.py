@@ -12,15 +12,19 @@ ANSWER_WITHIN_S = 6.0
 ALLOWANCE_S = 1.0
 # A request that finds its web process killed waits for the next one to start.
 RESTART_S = 3.0
+BROKEN = "no connection"
+SILENT = "time-out"
 
 
 @dataclass(frozen=True)
 class LateAnswer:
-    """`seconds` beyond what the caller itself asked to wait."""
+    """`seconds` beyond what the caller itself asked to wait; `is_broken` when the connection
+    ended and no answer came."""
 
     what: str
     ended_at: float
     seconds: float
+    is_broken: bool
 
 
 @dataclass(frozen=True)
@@ -56,37 +60,39 @@ class Records:
             self.answers[f"{status} {code}".strip()] += 1
             if status >= 500 and status != 503:
                 self.wrong.append(f"{what} answered {status}")
-            self._note_time(f"{what} ({status})", seconds)
+            self._note_time(f"{what} ({status})", seconds, is_broken=False)
 
     def note_no_answer(self, what: str, *, why: str, seconds: float) -> None:
         """A connection that broke is no news where processes are killed; silence is."""
         with self._lock:
             self.answers[why] += 1
-            self._note_time(f"{what} ({why})", seconds)
+            self._note_time(f"{what} ({why})", seconds, is_broken=why == BROKEN)
 
-    def _note_time(self, what: str, seconds: float) -> None:
+    def _note_time(self, what: str, seconds: float, *, is_broken: bool) -> None:
         self.slowest_s = max(self.slowest_s, seconds)
         if seconds > ANSWER_WITHIN_S + ALLOWANCE_S:
-            self.late.append(LateAnswer(what, time.monotonic(), seconds))
+            self.late.append(LateAnswer(what, time.monotonic(), seconds, is_broken))
 
     def note_wrong(self, what: str) -> None:
         with self._lock:
             self.wrong.append(what)
 
-    def note_web_died(self) -> None:
+    def note_web_died(self, times: int = 1) -> None:
         with self._lock:
-            self.web_died_at.append(time.monotonic())
+            self.web_died_at += [time.monotonic()] * times
 
     def broken(self) -> list[str]:
-        """Promises that answers broke. Lateness is forgiven up to the time that a web
-        process takes to start, where one was killed meanwhile."""
+        """Promises that answers broke. A killed process answers nobody, and who waits for
+        the next one to start is forgiven that time."""
         late = [answer for answer in self.late if self._is_our_fault(answer)]
         return self.wrong + [f"{answer.what} took {answer.seconds:.1f} s" for answer in late]
 
     def _is_our_fault(self, late: LateAnswer) -> bool:
         begun_at = late.ended_at - late.seconds
-        died = any(begun_at - RESTART_S < at < late.ended_at for at in self.web_died_at)
-        return late.seconds > ANSWER_WITHIN_S + ALLOWANCE_S + (RESTART_S if died else 0)
+        deaths = sum(begun_at - RESTART_S < at < late.ended_at for at in self.web_died_at)
+        if late.is_broken and deaths:
+            return False
+        return late.seconds > ANSWER_WITHIN_S + ALLOWANCE_S + RESTART_S * deaths
 
     def note_order(self, order: dict[str, object]) -> None:
         with self._lock:

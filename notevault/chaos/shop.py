@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from notevault.chaos.records import Records
+from notevault.chaos.records import BROKEN, SILENT, Records
 
 GIVE_UP_S = 30.0
 LONGEST_PAUSE_S = 3.0
@@ -88,7 +88,7 @@ class Shop:
                 timeout=TIMEOUT_S + wait_s,
             )
         except requests.RequestException as error:
-            why = "time-out" if isinstance(error, requests.Timeout) else "no connection"
+            why = SILENT if isinstance(error, requests.Timeout) else BROKEN
             self.records.note_no_answer(what, why=why, seconds=time.monotonic() - started - wait_s)
             return NOTHING
         seconds = time.monotonic() - started - wait_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,9 +24,6 @@ from notevault.demo.processes import HOST, DemoFailed, Processes
 from notevault.kit import clock
 
 UNLIMITED = "1000000/s"
-# An hour of the gateway's patience passes in a second: its day of webhook retries in 24 s.
-SANDBOX_CLOCK = 3600
-SWEEP_AFTER_S = 5
 MARK = "chaos-world"
 TOKEN_LIFETIME = timedelta(days=1)
 LEAST_BUYERS = 60
@@ -54,18 +52,26 @@ class Addresses:
 
 
 class World:
-    """Everything lives in DATA_DIR, which must be empty or an earlier world."""
+    """Everything lives in DATA_DIR, which must be empty or an earlier world.
 
-    def __init__(self) -> None:
+    `environment` is added to that of the processes.
+    """
+
+    def __init__(
+        self, *, environment: Mapping[str, str], sandbox_options: Sequence[str] = ()
+    ) -> None:
         base_dir = settings.DATABASES["default"].get("EMBEDDED")
         if not base_dir:
-            raise DemoFailed("Chaos restarts PostgreSQL: unset DATABASE_URL, it brings its own.")
+            raise DemoFailed("It brings its own PostgreSQL and empties it: unset DATABASE_URL.")
         self.home = Path(settings.DATA_DIR)
         self.crash_points = self.home / "crash-points"
         self.database = embedded.server(base_dir)
         self.was_running = self.database.is_running()
         self.addresses = _free_addresses()
-        self.processes = Processes(log_dir=self.home / "logs", environment=self._environment())
+        self.processes = Processes(
+            log_dir=self.home / "logs", environment={**self._environment(), **environment}
+        )
+        self.sandbox_options = sandbox_options
         self.sandbox = Sandbox(
             url=self.addresses.sandbox,
             key_id=settings.RAZORPAY_KEY_ID,
@@ -80,7 +86,6 @@ class World:
             "PUBLIC_API_URL": self.addresses.web,
             "RAZORPAY_BASE_URL": self.addresses.sandbox,
             "CRASH_POINTS_DIR": str(self.crash_points),
-            "SWEEP_AFTER_S": str(SWEEP_AFTER_S),
         }
 
     def make_empty(self) -> None:
@@ -96,7 +101,7 @@ class World:
         mark.touch()
         self.database.ensure_running()
         with connection.cursor() as cursor:
-            cursor.execute("DROP SCHEMA public CASCADE")
+            cursor.execute("DROP SCHEMA IF EXISTS public CASCADE")
             cursor.execute("CREATE SCHEMA public")
         call_command("migrate", verbosity=0, interactive=False)
         self._sandbox_state.unlink(missing_ok=True)
@@ -116,10 +121,7 @@ class World:
         self.processes.start_all(
             web=self.addresses.web,
             sandbox_port=self.addresses.sandbox_port,
-            sandbox_options=(
-                *("--clock", str(SANDBOX_CLOCK)),
-                *("--state", str(self._sandbox_state)),
-            ),
+            sandbox_options=("--state", str(self._sandbox_state), *self.sandbox_options),
         )
 
     def restart_database(self) -> None:
@@ -142,10 +144,14 @@ def _free_addresses() -> Addresses:
     return Addresses(f"http://{HOST}:{web}", f"http://{HOST}:{sandbox}", sandbox, web)
 
 
-def make_people(*, seed: int, faults: int) -> People:
-    """Signed-in buyers, and published notes of one seller, without bytes behind their files;
-    enough of both that few purchases of so many faults meet a note that is owned already."""
-    buyers, notes = LEAST_BUYERS + faults // 20, LEAST_NOTES + faults // 20
+def make_people_for(*, seed: int, faults: int) -> People:
+    """Enough that few purchases of so many faults meet a note that is owned already."""
+    more = faults // 20
+    return make_people(seed=seed, buyers=LEAST_BUYERS + more, notes=LEAST_NOTES + more)
+
+
+def make_people(*, seed: int, buyers: int, notes: int) -> People:
+    """Signed-in buyers, and published notes of one seller, without bytes behind their files."""
     seller = User.objects.create(email="seller@example.com", name="Seller", is_seller=True)
     dice = Random(f"{seed}:notes")
     category = Category.objects.create(slug="chaos", name="Chaos")

@@ -52,6 +52,7 @@ def demand_free_port(port: int, *, variable: str) -> None:
 class _Process:
     name: str
     arguments: tuple[str, ...]
+    environment: dict[str, str]
     child: subprocess.Popen[bytes]
     log: Path
 
@@ -94,18 +95,22 @@ class Processes:
             process.child.kill()
             process.child.wait()
 
-    def start(self, name: str, *arguments: str) -> None:
+    def start(self, name: str, *arguments: str, **environment: str) -> None:
         """`python <arguments>`, in a session of its own so that Ctrl+C reaches only us."""
         log = self.log_dir / f"{name}.log"
         log.unlink(missing_ok=True)
-        self._running.append(_Process(name, arguments, self._spawn(arguments, log), log))
+        own = {**self.environment, **environment}
+        child = self._spawn(arguments, own, log)
+        self._running.append(_Process(name, arguments, own, child, log))
 
-    def _spawn(self, arguments: tuple[str, ...], log: Path) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, arguments: tuple[str, ...], environment: dict[str, str], log: Path
+    ) -> subprocess.Popen[bytes]:
         with log.open("ab") as out:
             return subprocess.Popen(
                 [sys.executable, *arguments],
                 cwd=settings.BASE_DIR,
-                env=self.environment,
+                env=environment,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -142,7 +147,7 @@ class Processes:
         with self._lock:
             ended = [process for process in self._running if process.has_ended]
             for process in ended:
-                process.child = self._spawn(process.arguments, process.log)
+                process.child = self._spawn(process.arguments, process.environment, process.log)
         return [process.name for process in ended]
 
     def _named(self, name: str) -> _Process:
@@ -158,6 +163,7 @@ class Processes:
             *("manage.py", "razorpay_sandbox", "--port", str(sandbox_port)),
             *("--webhook-url", hook),
             *sandbox_options,
+            DEBUG="true",  # which it asks for, whatever the others run with
         )
         self.start("worker", "manage.py", "worker")
         self.start(

@@ -7,7 +7,9 @@ import pytest
 from notevault.chaos.records import (
     ALLOWANCE_S,
     ANSWER_WITHIN_S,
+    BROKEN,
     RESTART_S,
+    SILENT,
     PaymentMade,
     Records,
 )
@@ -64,14 +66,29 @@ class TestAnAnswer:
     def test_that_never_came_is_late_too(self) -> None:
         records = Records()
 
-        records.note_no_answer("POST /orders", why="time-out", seconds=20)
+        records.note_no_answer("POST /orders", why=SILENT, seconds=20)
 
         assert records.broken() == ["POST /orders (time-out) took 20.0 s"]
+
+    def test_that_took_its_time_and_was_cut_off_by_a_kill_is_not_late(self) -> None:
+        records = Records()
+        records.note_web_died()
+
+        records.note_no_answer("POST /orders", why=BROKEN, seconds=FAR_TOO_LATE)
+
+        assert records.broken() == []
+
+    def test_that_was_cut_off_late_and_by_nobody_breaks_it(self) -> None:
+        records = Records()
+
+        records.note_no_answer("POST /orders", why=BROKEN, seconds=LATE)
+
+        assert records.broken() == ["POST /orders (no connection) took 7.1 s"]
 
     def test_that_a_kill_cut_off_breaks_nothing(self) -> None:
         records = Records()
 
-        records.note_no_answer("POST /orders", why="no connection", seconds=0.2)
+        records.note_no_answer("POST /orders", why=BROKEN, seconds=0.2)
 
         assert records.broken() == []
 

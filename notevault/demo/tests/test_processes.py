@@ -56,6 +56,17 @@ class TestAProcess:
 
         until(lambda: log.read_text() == "awake\nawake\n")
 
+    def test_keeps_its_environment_over_a_revival(self, tmp_path: Path) -> None:
+        show = "import os; print(os.environ['COMMON'], os.environ['OWN'], flush=True)"
+        common = {"COMMON": "common", "OWN": "common"}
+        with Processes(log_dir=tmp_path / "logs", environment=common) as running:
+            running.start("shower", "-c", show, OWN="own")
+            log = running.log_dir / "shower.log"
+
+            until(lambda: running.revive() == ["shower"])
+
+            until(lambda: log.read_text() == "common own\ncommon own\n")
+
     def test_may_be_killed_when_it_has_ended(self, processes: Processes) -> None:
         processes.kill("sleeper")
 

@@ -15,9 +15,13 @@ from notevault.chaos.plans import make_plans
 from notevault.chaos.progress import Progress
 from notevault.chaos.schedule import make_schedule
 from notevault.chaos.simulation import Outcome, Simulation
-from notevault.chaos.world import World, make_people
+from notevault.chaos.world import World, make_people_for
 from notevault.demo.processes import DemoFailed, demand_demo_settings
 from notevault.demo.progress import Printer
+
+# An hour of the gateway's patience passes in a second: its day of webhook retries in 24 s.
+SANDBOX_CLOCK = "3600"
+SWEEP_AFTER_S = "5"
 
 
 class Command(BaseCommand):
@@ -50,11 +54,13 @@ class Command(BaseCommand):
     def simulate(self, *, seed: int, faults: int) -> Outcome:
         self.printer.line(f"Chaos, seed {seed}: {faults} faults\n")
         schedule = make_schedule(seed=seed, count=faults)
-        world = World()
+        world = World(
+            environment={"SWEEP_AFTER_S": SWEEP_AFTER_S}, sandbox_options=("--clock", SANDBOX_CLOCK)
+        )
         try:
             with self.printer.step("make an empty shop with its people and notes"):
                 world.make_empty()
-                people = make_people(seed=seed, faults=faults)
+                people = make_people_for(seed=seed, faults=faults)
             plans = make_plans(seed=seed, buyers=len(people.buyers), notes=len(people.notes))
             with world.processes:
                 with self.printer.step("start web, worker and Razorpay sandbox"):

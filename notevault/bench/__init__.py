@@ -1,0 +1,9 @@
+"""How fast the shop answers while its gateway does not: benchmarks on real processes.
+
+client      sends requests at a fixed rate and times each from the moment it was due
+rig         web and worker as in production, a gateway that can be killed or silenced
+traffic     the requests: catalogue, orders, verifications, signed webhooks
+scenarios   one function each: the load, and what is judged of it
+promises    what was promised, and whether it holds
+report      percentiles and the table
+"""
