@@ -37,42 +37,35 @@ def bury(
     Repeating it for the same job changes nothing.
     """
     text = redact_text(f"{type(error).__name__}: {error}")[:500].replace("\x00", "")
-    fingerprint = fingerprint_of(task, text)
-    replayed = DeadLetter.objects.select_for_update().filter(pk=letter_id) if letter_id else None
-    known = replayed.first() if replayed is not None else None
-    if known is None:
-        letter, _ = DeadLetter.objects.get_or_create(
-            job_id=job_id,
-            defaults={
-                "task": task,
-                "arguments": arguments,
-                "error": text,
-                "fingerprint": fingerprint,
-                "attempts": attempts,
-                "request_id": request_id,
-                "buried_at": now,
-                "last_failed_at": now,
-            },
-        )
-        return letter
-    if known.state == LetterState.RETRYING:
-        known.move(
-            LetterState.OPEN,
-            why="failed again",
-            now=now,
-            error=text,
-            fingerprint=fingerprint,
-            attempts=known.attempts + attempts,
-            job_id=job_id,
-            last_failed_at=now,
-        )
-    return known
+    failure = {
+        "error": text,
+        "fingerprint": fingerprint_of(task, text),
+        "job_id": job_id,
+        "last_failed_at": now,
+    }
+    replayed = _find(letter_id) if letter_id else None
+    if replayed is not None:
+        _open_again(replayed, attempts, failure, now)
+        return replayed
+    work = {"task": task, "arguments": arguments, "request_id": request_id}
+    defaults = {**failure, **work, "attempts": attempts, "buried_at": now}
+    return DeadLetter.objects.get_or_create(job_id=job_id, defaults=defaults)[0]
+
+
+def _find(letter_id: UUID) -> DeadLetter | None:
+    return DeadLetter.objects.select_for_update().filter(pk=letter_id).first()
+
+
+def _open_again(letter: DeadLetter, attempts: int, failure: dict[str, Any], now: datetime) -> None:
+    if letter.state == LetterState.RETRYING:
+        total = letter.attempts + attempts
+        letter.move(LetterState.OPEN, why="failed again", now=now, attempts=total, **failure)
 
 
 @use_case
 def resolve(*, letter_id: UUID, now: datetime) -> None:
     """The replayed job has done its work."""
-    letter = DeadLetter.objects.select_for_update().filter(pk=letter_id).first()
+    letter = _find(letter_id)
     if letter is not None and letter.state == LetterState.RETRYING:
         letter.move(LetterState.RESOLVED, why="replayed", now=now)
 

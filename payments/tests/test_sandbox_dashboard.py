@@ -9,20 +9,17 @@ from typing import Any
 
 import pytest
 import razorpay
-import requests
 from razorpay.errors import BadRequestError
 
 from payments.sandbox.errors import RazorpayError
 from payments.sandbox.server import RunningSandbox, running_sandbox
 from payments.sandbox.settlements import IST
-from payments.tests.merchant_endpoint import Merchant, listening, wait_for
+from payments.tests.merchant_endpoint import Merchant, wait_for
 from payments.tests.sandbox_access import (
-    AUTH,
     ERROR_FIELDS,
     KEYS,
     client_of,
     order_request,
-    plain_session,
 )
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "razorpay.json").read_text())
@@ -30,27 +27,9 @@ PAID = ["order.paid", "payment.authorized", "payment.captured"]
 
 
 @pytest.fixture
-def merchant() -> Merchant:
-    return Merchant()
-
-
-@pytest.fixture
-def webhook_url(merchant: Merchant) -> Iterator[str]:
-    with listening(merchant) as url:
-        yield url
-
-
-@pytest.fixture
 def sandbox(webhook_url: str) -> Iterator[RunningSandbox]:
     with running_sandbox(**KEYS, webhook_url=webhook_url) as running:
         yield running
-
-
-@pytest.fixture
-def http() -> Iterator[requests.Session]:
-    with plain_session() as session:
-        session.auth = AUTH
-        yield session
 
 
 @pytest.fixture

@@ -40,13 +40,6 @@ def sandbox(shared_sandbox: RunningSandbox) -> RunningSandbox:
 
 
 @pytest.fixture
-def http() -> Iterator[requests.Session]:
-    with plain_session() as session:
-        session.auth = AUTH
-        yield session
-
-
-@pytest.fixture
 def client(sandbox: RunningSandbox) -> Iterator[razorpay.Client]:
     with client_of(sandbox) as made:
         yield made

@@ -8,21 +8,10 @@ import pytest
 import razorpay
 
 from payments.sandbox.server import RunningSandbox, running_sandbox
-from payments.tests.merchant_endpoint import Merchant, listening, wait_for
+from payments.tests.merchant_endpoint import Merchant, wait_for
 from payments.tests.sandbox_access import AUTH, KEYS, client_of, order_request, plain_session
 
 PAID = ["order.paid", "payment.authorized", "payment.captured"]
-
-
-@pytest.fixture
-def merchant() -> Merchant:
-    return Merchant()
-
-
-@pytest.fixture
-def webhook_url(merchant: Merchant) -> Iterator[str]:
-    with listening(merchant) as url:
-        yield url
 
 
 @pytest.fixture

@@ -29,27 +29,9 @@ PAID = ["order.paid", "payment.authorized", "payment.captured"]
 
 
 @pytest.fixture
-def merchant() -> Merchant:
-    return Merchant()
-
-
-@pytest.fixture
-def webhook_url(merchant: Merchant) -> Iterator[str]:
-    with listening(merchant) as url:
-        yield url
-
-
-@pytest.fixture
 def sandbox(webhook_url: str) -> Iterator[RunningSandbox]:
     with running_sandbox(**KEYS, webhook_url=webhook_url) as running:
         yield running
-
-
-@pytest.fixture
-def http() -> Iterator[requests.Session]:
-    with plain_session() as session:
-        session.auth = AUTH
-        yield session
 
 
 @pytest.fixture(scope="module")
