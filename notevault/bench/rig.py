@@ -9,6 +9,7 @@ from functools import partial
 from urllib.parse import quote, urlencode
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import F
 
 from notevault.bench import client
@@ -56,6 +57,13 @@ class Rig:
                 yield
         finally:
             self.world.leave()
+
+    def database(self) -> str:
+        """Whose commits wait for no disk, unless fsync is on: a reader must know."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('server_version'), current_setting('fsync')")
+            version, fsync = cursor.fetchone()
+        return f"PostgreSQL {version}, fsync {fsync}"
 
     def _warm_up(self) -> None:
         """Every process has imported all and filled its pools before anything is timed."""

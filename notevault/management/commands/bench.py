@@ -52,11 +52,11 @@ class Command(BaseCommand):
 
     def measure(self, names: list[str], *, seconds: int) -> int:
         """How many promises are broken."""
-        self.printer.line(f"{report.machine()}\n")
+        self.printer.line(report.machine())
         rig = Rig()
         broken = 0
         with rig.running():
-            self.printer.line()
+            self.printer.line(f"{rig.database()}\n")
             for name in names:
                 with self.printer.step(f"{name}, {seconds} s of load"):
                     outcome = SCENARIOS[name](rig, seconds)
