@@ -197,7 +197,9 @@ class TestADiskThatIsFullAtUpload:
         where: type,
         method: str,
     ) -> None:
-        def no_space(*_: Any, **__: Any) -> None:
+        def no_space(whose: Any, *_: Any, **__: Any) -> None:
+            if isinstance(whose, TemporaryFileUploadHandler):
+                whose.file.close()  # else Python warns of it whenever it is collected
             raise OSError(errno.ENOSPC, "No space left on device")
 
         with monkeypatch.context() as patch:
