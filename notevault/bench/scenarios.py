@@ -122,7 +122,10 @@ def _take_in_events(rig: Rig, seconds: float) -> Outcome:
                 for name, samples in found.items()
             ),
         ],
-        [promises.webhooks_are_quick(webhooks)],
+        [
+            promises.webhooks_are_quick(webhooks),
+            promises.money_is_answered(list(chain(*found.values()))),
+        ],
         [
             f"{len(events) - left} of {len(events)} events were acted on, the last one "
             f"{drained_s:.1f} s after the load"
