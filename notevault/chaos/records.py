@@ -12,6 +12,8 @@ ANSWER_WITHIN_S = 6.0
 ALLOWANCE_S = 1.0
 # A request that finds its web process killed waits for the next one to start.
 RESTART_S = 3.0
+# A death is noted by somebody who looks now and then.
+NOTED_WITHIN_S = 2.0
 BROKEN = "no connection"
 SILENT = "time-out"
 
@@ -82,14 +84,15 @@ class Records:
             self.web_died_at += [time.monotonic()] * times
 
     def broken(self) -> list[str]:
-        """Promises that answers broke. A killed process answers nobody, and who waits for
-        the next one to start is forgiven that time."""
+        """Promises that answers broke. A killed process answers nobody, nor does one that
+        drains take new callers, and who waits for the next one is forgiven that time."""
         late = [answer for answer in self.late if self._is_our_fault(answer)]
         return self.wrong + [f"{answer.what} took {answer.seconds:.1f} s" for answer in late]
 
     def _is_our_fault(self, late: LateAnswer) -> bool:
         begun_at = late.ended_at - late.seconds
-        deaths = sum(begun_at - RESTART_S < at < late.ended_at for at in self.web_died_at)
+        until = late.ended_at + NOTED_WITHIN_S
+        deaths = sum(begun_at - RESTART_S < at < until for at in self.web_died_at)
         if late.is_broken and deaths:
             return False
         return late.seconds > ANSWER_WITHIN_S + ALLOWANCE_S + RESTART_S * deaths

@@ -63,7 +63,7 @@ class Simulation:
     def run(self, schedule: Iterable[Fault], watch: Callable[[Fault], None]) -> Outcome:
         """The world's processes run, before and after."""
         started = time.monotonic()
-        with Supervisor(self._world.processes) as supervisor:
+        with Supervisor(self._world.processes, records=self._records) as supervisor:
             buyers = Buyers(
                 world=self._world,
                 people=self._people,

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from types import TracebackType
 
+from notevault.chaos.records import Records
 from notevault.demo.processes import Processes
 
 LOOK_EVERY_S = 0.5
@@ -14,9 +15,10 @@ LOOK_EVERY_S = 0.5
 class Supervisor:
     """A context. `restarts` counts them by process."""
 
-    def __init__(self, processes: Processes) -> None:
+    def __init__(self, processes: Processes, *, records: Records) -> None:
         self.restarts: Counter[str] = Counter()
         self._processes = processes
+        self._records = records
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
@@ -35,4 +37,6 @@ class Supervisor:
 
     def _watch(self) -> None:
         while not self._stop.wait(LOOK_EVERY_S):
-            self.restarts.update(self._processes.revive())
+            revived = self._processes.revive()
+            self.restarts.update(revived)
+            self._records.note_web_died(revived.count("web"))
