@@ -77,8 +77,8 @@ class Retries(BaseRetryStrategy):
     """Exponential backoff with jitter: pauses of at most `first_s`, 2·`first_s`, … and
     `longest_s`, and at least half of that.
 
-    `attempts` bounds the runs of a task that waits for somebody else, `errors` those of
-    one that fails by itself: poison gets no better by waiting.
+    `attempts` bounds the runs of a task that waits for somebody else. From the run number
+    `errors` on, an error of its own is its last: poison gets no better by waiting.
     """
 
     attempts: int = 8

@@ -29,24 +29,28 @@ class WorkerKilled(RetryLater):
 def retry_stalled_jobs() -> None:
     """Give the jobs of a killed worker back to the queue.
 
-    One that was under way at too many deaths is taken for their cause, and buried.
+    One that was under way at as many deaths as it may have runs is taken for their cause,
+    and buried; a periodic one is left to its next run.
     """
     manager = Queue(DjangoConnector())
     stalled = async_to_sync(manager.get_stalled_jobs)(seconds_since_heartbeat=STALLED_AFTER_S)
     for job in stalled:
         log.warning("job.stalled", task=job.task_name, job_id=job.id)
         error = WorkerKilled("the worker died during every one of its runs")
-        if _retries_of(job.task_name).is_last(error, job.attempts):
-            jobs.give_up(job, error)
-            async_to_sync(manager.finish_job)(job, status=Status.FAILED, delete_job=False)
-        else:
+        retries = _retries_of(job.task_name)
+        if not (retries or Retries()).is_last(error, job.attempts):
             async_to_sync(manager.retry_job)(job)
+            continue
+        if retries is not None:
+            jobs.give_up(job, error)
+        async_to_sync(manager.finish_job)(job, status=Status.FAILED, delete_job=False)
 
 
-def _retries_of(task_name: str) -> Retries:
+def _retries_of(task_name: str) -> Retries | None:
+    """None for a periodic task, which is never buried."""
     task = app.tasks.get(task_name)
-    strategy = task.retry_strategy if task else None
-    return strategy if isinstance(strategy, Retries) else Retries()
+    strategy = task.retry_strategy if task else Retries()
+    return strategy if isinstance(strategy, Retries) else None
 
 
 @periodic("17 * * * *", queue="ops")

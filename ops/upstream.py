@@ -34,7 +34,7 @@ def calling(name: str, *, most_s: float, refusal: Callable[[int], Exception]) ->
     if timeout_s < LEAST_S:
         raise refusal(BUSY_RETRY_AFTER_S)
     try:
-        with bulkhead.place(), _admitted(name, timeout_s) as call:
+        with bulkhead.place(), _admitted(name, timeout_s, most_s) as call:
             yield call
     except breakers.BreakerOpen as is_open:
         raise refusal(is_open.retry_after) from is_open
@@ -43,11 +43,13 @@ def calling(name: str, *, most_s: float, refusal: Callable[[int], Exception]) ->
 
 
 @contextmanager
-def _admitted(name: str, timeout_s: float) -> Iterator[Call]:
+def _admitted(name: str, timeout_s: float, most_s: float) -> Iterator[Call]:
     ticket = breakers.admit(name)
     call = Call(timeout_s)
     lend_connection()
     try:
         yield call
     finally:
-        breakers.record(ticket, succeeded=call.succeeded)
+        # A call that was cut short by its request says nothing against the upstream.
+        if call.succeeded or timeout_s >= most_s / 2:
+            breakers.record(ticket, succeeded=call.succeeded)

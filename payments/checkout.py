@@ -36,7 +36,7 @@ from payments.selectors import OrderNotFound
 from payments.states import OPEN_ORDER, OrderState
 
 LIFETIME = timedelta(minutes=30)
-# Longer than beat 2 may take (three gateway calls of at most 7 s): then its holder is dead.
+# Longer than beat 2 may take (three gateway calls of 5 s): then its holder is dead.
 CLAIM = timedelta(seconds=25)
 WAIT_FOR_OTHERS_S = 5.0
 LOOK_AGAIN_S = 0.1

@@ -147,23 +147,28 @@ def _take(*, user_id: UUID, key: str, fingerprint: str) -> IdempotencyKey:
 def _do(row: IdempotencyKey, work: Callable[[], HttpResponse]) -> HttpResponse:
     with ExitStack() as undo:
         undo.callback(_release, row)
-        answer = _final_answer(work)
+        answer, is_final = _answer(work)
+        if not is_final:
+            return answer
         crash.point("idempotency.answer_not_stored")
         _store(row, answer)
         undo.pop_all()
     return answer
 
 
-def _final_answer(work: Callable[[], HttpResponse]) -> HttpResponse:
-    """The view's answer, or its use case's refusal, whole. Whatever may be answered
-    otherwise next time is raised instead."""
+def _answer(work: Callable[[], HttpResponse]) -> tuple[HttpResponse, bool]:
+    """The view's answer, or its use case's refusal, whole, and whether it is final: one
+    that tells its caller to wait is not. A refusal that may change is raised instead."""
     try:
-        return _rendered(work())
+        answer = work()
+        says = getattr(answer, "data", None)
+        is_final = not isinstance(says, dict) or says.get("next_action") != "wait"
+        return _rendered(answer), is_final
     except DomainError as refusal:
         known = CATALOGUE[refusal.code]
         if known.retryable or known.status >= 500:
             raise
-        return http.refusal(refusal)
+        return http.refusal(refusal), True
 
 
 def _rendered(response: HttpResponse) -> HttpResponse:

@@ -68,8 +68,9 @@ CHECKS = (
                || p.amount_paise || ' paise go back'
         FROM payments_payment p
         WHERE p.state = 'captured' AND NOT p.settles AND p.given_back_paise < p.amount_paise
-          AND NOT EXISTS (SELECT FROM payments_refund f
-                          WHERE f.payment_id = p.id AND f.state = 'failed')
+          AND p.amount_paise - p.given_back_paise > (
+              SELECT coalesce(sum(f.amount_paise), 0) FROM payments_refund f
+              WHERE f.payment_id = p.id AND f.state = 'failed')
         """,
     ),
     Check(
@@ -107,8 +108,9 @@ CHECKS = (
         FROM payments_payment p
         JOIN payments_orderitem i ON i.order_id = p.order_id AND i.outcome = 'given_back'
         WHERE p.settles AND p.state IN ('captured', 'refunded')
-          AND NOT EXISTS (SELECT FROM payments_refund f
-                          WHERE f.payment_id = p.id AND f.state = 'failed')
+          AND p.amount_paise - p.given_back_paise > (
+              SELECT coalesce(sum(f.amount_paise), 0) FROM payments_refund f
+              WHERE f.payment_id = p.id AND f.state = 'failed')
         GROUP BY p.id
         HAVING p.given_back_paise < least(sum(i.paid_paise), p.amount_paise)
         """,

@@ -21,8 +21,8 @@ from payments.gateways.base import (
     GatewayUnavailable,
 )
 from payments.models import Order, Payment
-from payments.settlement import settle_payment
-from payments.states import PaymentState
+from payments.settlement import difference, settle_payment
+from payments.states import OPEN_ORDER, PaymentState
 
 ASK_UNTIL = timedelta(days=7)
 
@@ -57,7 +57,7 @@ def capture_held(*, order_id: UUID, now: datetime) -> bool:
 def check_order(*, order_id: UUID, now: datetime) -> bool:
     """Ask the gateway for an order's payments, settle each, and take what is only held.
 
-    False while one of them is neither captured nor failed: ask again.
+    False while the order is open and one of them is neither captured nor failed: ask again.
     """
     order = Order.objects.get(pk=order_id)
     if order.gateway_order_id is None:
@@ -65,9 +65,22 @@ def check_order(*, order_id: UUID, now: datetime) -> bool:
     payments = get_gateway().list_order_payments(order.gateway_order_id)
     for payment in payments:
         settle_payment(order_id=order_id, payment=payment, source="gateway poll", now=now)
-    held = [payment for payment in payments if payment.status == "authorized"]
+    held = [payment for payment in payments if _is_ours_to_take(order, payment)]
     captured = [_capture(order_id, payment, now) for payment in held]
-    return all(captured) and not any(payment.status == "created" for payment in payments)
+    # An attempt that its payer gave up stays `created` for ever; a closed order does not wait.
+    is_open = Order.objects.filter(pk=order_id, state__in=OPEN_ORDER).exists()
+    is_begun = any(payment.status == "created" for payment in payments)
+    return all(captured) and not (is_open and is_begun)
+
+
+def _is_ours_to_take(order: Order, payment: GatewayPayment) -> bool:
+    """Held money that the order did not ask for is left to its bank."""
+    if payment.status != "authorized":
+        return False
+    differs = difference(order, payment)
+    if differs:
+        log.error("capture.left_alone", payment_id=payment.id, reason=differs)
+    return not differs
 
 
 def _capture(order_id: UUID, payment: GatewayPayment, now: datetime) -> bool:

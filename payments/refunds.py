@@ -18,7 +18,7 @@ from payments import fulfilment, locks
 from payments.gateways import get_gateway
 from payments.gateways.base import GatewayDeclined, GatewayRefund, GatewayRejected
 from payments.models import Order, Payment, Refund
-from payments.states import OrderState, PaymentState, RefundState
+from payments.states import ItemOutcome, OrderState, PaymentState, RefundState
 
 log = structlog.get_logger("notevault.refunds")
 
@@ -54,23 +54,30 @@ def give_back(*, payment: Payment, amount_paise: int, why: str, now: datetime) -
 
 @use_case
 def give_back_rest(*, payment_id: UUID, actor_id: UUID, now: datetime) -> Refund:
-    """Staff return what is left of a payment that bought nothing, or whose refund failed.
+    """Staff return what a payment bought nothing for and is not on its way back: all of one
+    that settles no order, of another the lines that were not granted.
 
     Raises NothingToGiveBack.
     """
     found = locks.lock_payment_with_order(pk=payment_id)
     if found is None:
         raise NothingToGiveBack
-    _order, payment = found
-    is_owed = payment.state == PaymentState.QUARANTINED or (
-        payment.state == PaymentState.CAPTURED
-        and (not payment.settles or payment.refunds.filter(state=RefundState.FAILED).exists())
-    )
-    rest = payment.amount_paise - payment.given_back_paise
-    if not is_owed or rest == 0:
+    order, payment = found
+    rest = _owed(order, payment) - payment.given_back_paise
+    if rest <= 0:
         raise NothingToGiveBack
     log.info("refund.by_staff", payment_id=payment.gateway_payment_id, actor_id=str(actor_id))
     return give_back(payment=payment, amount_paise=rest, why="given back by staff", now=now)
+
+
+def _owed(order: Order, payment: Payment) -> int:
+    """The paise of a payment for which its buyer has nothing."""
+    if payment.state not in (PaymentState.CAPTURED, PaymentState.QUARANTINED):
+        return 0
+    if not payment.settles:
+        return payment.amount_paise
+    lost = order.items.filter(outcome=ItemOutcome.GIVEN_BACK)
+    return min(payment.amount_paise, lost.aggregate(total=Sum("paid_paise"))["total"] or 0)
 
 
 def send_refund(*, refund_id: UUID, now: datetime) -> None:
@@ -139,7 +146,6 @@ def _take_over(
         case "processed":
             _complete(order, payment, refund, reply.id, now)
         case "pending" if refund.can_move(RefundState.PENDING):
-            _owe_again(payment, refund)
             refund.move(RefundState.PENDING, why="accepted", now=now, gateway_refund_id=reply.id)
         case "failed":
             _fail(payment, refund, "failed at the gateway", now)
@@ -155,8 +161,23 @@ def fail_refund(*, refund_id: UUID, why: str, now: datetime) -> None:
 def replace_refund(*, refund_id: UUID, left_paise: int, why: str, now: datetime) -> None:
     """Owe what is left of a payment in the place of a refund that asks for more."""
     _order, payment, refund = locks.lock_refund(refund_id)
-    if _move_to_failed(payment, refund, why, now) and left_paise:
+    if not _move_to_failed(payment, refund, why, now):
+        return
+    if left_paise:
         give_back(payment=payment, amount_paise=left_paise, why=refund.why, now=now)
+    hear_of_refunds(payment.gateway_payment_id)
+
+
+def hear_of_refunds(gateway_payment_id: str) -> None:
+    """Have a job ask for the refunds that somebody else made. A step.
+
+    Their events may be lost, or wait for one of ours to give way.
+    """
+    jobs.defer(
+        "payments.tasks.take_in_refunds",
+        once_per=f"take-in-refunds:{gateway_payment_id}",
+        gateway_payment_id=gateway_payment_id,
+    )
 
 
 def take_in_refunds(*, gateway_payment_id: str, source: str, now: datetime) -> None:
@@ -257,9 +278,15 @@ def _follow(order: Order, payment: Payment, *, why: str, now: datetime) -> None:
 
 
 def _owe_again(payment: Payment, refund: Refund) -> None:
-    """A refund that was taken for failed goes through after all."""
-    if refund.state == RefundState.FAILED:
-        _count(payment, refund.amount_paise)
+    """A refund that was taken for failed goes through after all.
+
+    Raises RefundsOverlap while another one has been owed in its place.
+    """
+    if refund.state != RefundState.FAILED:
+        return
+    if payment.given_back_paise + refund.amount_paise > payment.amount_paise:
+        raise RefundsOverlap(refund.gateway_refund_id or str(refund.pk))
+    _count(payment, refund.amount_paise)
 
 
 def _count(payment: Payment, amount_paise: int) -> None:

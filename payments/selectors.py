@@ -86,7 +86,9 @@ def next_action(
         return "contact_support"
     if state in (OrderState.PAID, OrderState.PARTIALLY_REFUNDED) and has_access:
         return "download"
-    if is_refunding or payment_states & {PaymentState.CREATED, PaymentState.AUTHORIZED}:
+    # A bank may still say yes to held money; an attempt that was only begun ends with its order.
+    is_begun = PaymentState.CREATED in payment_states and state in OPEN_ORDER
+    if is_refunding or is_begun or PaymentState.AUTHORIZED in payment_states:
         return "wait"
     if state == OrderState.AWAITING_PAYMENT:
         return "pay"

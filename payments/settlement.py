@@ -52,7 +52,7 @@ def settle_payment(*, order_id: UUID, payment: GatewayPayment, source: str, now:
     order = locks.lock_order(order_id)
     row = _row_of(order, payment, now)
     if payment.refunded_paise > row.given_back_paise:
-        _hear_of_refunds(payment)
+        refunds.hear_of_refunds(payment.id)
     if row.state not in FINAL:
         _take_over_details(row, payment)
         _follow(order, row, payment, source, now)
@@ -69,18 +69,9 @@ def _follow(
         case "failed":
             _advance(row, PaymentState.FAILED, source, now)
         case "captured":
-            _capture(order, row, _difference(order, payment), source, now)
+            _capture(order, row, difference(order, payment), source, now)
         case "refunded":
             _take_in_returned(order, row, source, now)
-
-
-def _hear_of_refunds(payment: GatewayPayment) -> None:
-    """Somebody gave money back, and the news of it was lost or is still to come."""
-    jobs.defer(
-        "payments.tasks.take_in_refunds",
-        once_per=f"take-in-refunds:{payment.id}",
-        gateway_payment_id=payment.id,
-    )
 
 
 def _row_of(order: Order, payment: GatewayPayment, now: datetime) -> Payment:
@@ -113,7 +104,7 @@ def _take_over_details(row: Payment, payment: GatewayPayment) -> None:
         "fee_paise": payment.fee_paise,
         "tax_paise": payment.tax_paise,
         # What was given back in the gateway's dashboard before we heard of the payment.
-        "given_back_paise": payment.refunded_paise,
+        "given_back_paise": max(row.given_back_paise, payment.refunded_paise),
         "error_code": payment.error_code[:64],
         "error_description": payment.error_description[:255],
     }
@@ -198,7 +189,8 @@ def _give_back(row: Payment, amount_paise: int, why: str, now: datetime) -> None
         refunds.give_back(payment=row, amount_paise=owed, why=why, now=now)
 
 
-def _difference(order: Order, payment: GatewayPayment) -> str:
+def difference(order: Order, payment: GatewayPayment) -> str:
+    """In words, how a payment differs from what its order asks for; empty if it does not."""
     if payment.order_id != order.gateway_order_id:
         return f"paid for {payment.order_id}, not {order.gateway_order_id}"
     if payment.currency != order.currency:

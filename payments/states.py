@@ -77,7 +77,7 @@ REFUND_MOVES: dict[str, set[str]] = {
     RefundState.PENDING: {RefundState.PROCESSED, RefundState.FAILED},
     RefundState.PROCESSED: set(),
     # The gateway may have done what we were told it refused.
-    RefundState.FAILED: {RefundState.PENDING, RefundState.PROCESSED},
+    RefundState.FAILED: {RefundState.PROCESSED},
 }
 
 

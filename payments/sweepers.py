@@ -13,7 +13,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from notevault.kit.errors import DomainError
 from ops import jobs
@@ -23,6 +23,7 @@ from payments.models import Order, Payment, Refund
 from payments.states import OPEN_ORDER, OrderState, PaymentState, RefundState
 
 BATCH = 200
+MOST_UNANSWERED = 3
 
 log = structlog.get_logger("notevault.sweepers")
 
@@ -77,7 +78,8 @@ def _ask(order_id: UUID, now: datetime) -> str:
 
 def _uncaptured_payments(now: datetime) -> QuerySet:
     held = Payment.objects.filter(state=PaymentState.AUTHORIZED, created_at__lte=_young(now))
-    return held.exclude(order__payments__settles=True).order_by("created_at")
+    asked_for = held.filter(amount_paise=F("order__total_paise"), currency=F("order__currency"))
+    return asked_for.exclude(order__payments__settles=True).order_by("created_at")
 
 
 def _take(payment_id: UUID, now: datetime) -> str:
@@ -137,15 +139,19 @@ SWEEPERS: dict[str, Sweeper] = {
 def sweep(name: str, *, now: datetime, limit: int = BATCH) -> Iterator[Swept]:
     """Cure what one sweeper finds, each row by itself, as it is iterated.
 
-    A gateway that does not answer ends it: the next run goes on.
+    A gateway that does not answer three times in a row ends it: the next run goes on.
     """
-    sweeper = SWEEPERS[name]
+    sweeper, unanswered = SWEEPERS[name], 0
     for row_id in sweeper.find(now).values_list("pk", flat=True)[:limit]:
+        if unanswered == MOST_UNANSWERED:
+            return
         try:
             yield Swept(row_id, sweeper.cure(row_id, now))
+            unanswered = 0
         except (GatewayUnavailable, GatewayOutcomeUnknown) as error:
+            # One row alone may be what the gateway cannot answer for.
+            unanswered += 1
             yield Swept(row_id, error.detail, is_cured=False)
-            return
         except DomainError as refusal:
             log.warning("sweeper.refused", sweeper=name, id=str(row_id), reason=refusal.detail)
             yield Swept(row_id, refusal.detail, is_cured=False)

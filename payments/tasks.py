@@ -36,8 +36,8 @@ def handle_event(*, event_id: str) -> None:
 def send_refund(*, refund_id: str) -> None:
     try:
         refunds.send_refund(refund_id=UUID(refund_id), now=clock.now())
-    except GATEWAY_AWAY as error:
-        raise RetryLater(error.detail) from error
+    except (*NEWS_MISSING, *GATEWAY_AWAY) as error:
+        raise RetryLater(f"{type(error).__name__}: {error}") from error
 
 
 @job(queue="payments", retries=A_DAY)

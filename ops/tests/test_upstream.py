@@ -55,6 +55,12 @@ class TestACall:
 
         assert is_lent
 
+    def test_that_its_request_cuts_short_says_nothing_against_the_upstream(self):
+        with deadline.within(0.5), calling():
+            pass
+
+        assert outcome() == (0, 0)
+
 
 class TestACallThatIsNotMade:
     def test_has_no_time_left(self):

@@ -41,7 +41,7 @@ CONNECT_TIMEOUT_S = 2.0
 TIMEOUT_S = 5.0
 PRODUCTION_URL = "https://api.razorpay.com"
 CURRENCY = "INR"
-# An unpaid authorisation is captured at once; what stays uncaptured goes back in 5 days.
+# An authorisation is captured at once; what stays uncaptured goes back in 5 days.
 CAPTURE = {
     "capture": "automatic",
     "capture_options": {

@@ -61,6 +61,26 @@ class TestTheSameRequestAgain:
         assert is_replay(first, again)
         assert Order.objects.count() == 1
 
+    def test_is_asked_again_when_it_was_told_to_wait(self, api, note, gateway):
+        order = start(api, note).json()
+        payment = gateway.pay(order["gateway_order_id"])
+        proof = {
+            "razorpay_order_id": order["gateway_order_id"],
+            "razorpay_payment_id": payment.id,
+            "razorpay_signature": gateway.signature(payment),
+        }
+
+        def verify():
+            headers = {"Idempotency-Key": f"{KEY}-verify"}
+            return api.post(VERIFY, proof, format="json", headers=headers).json()["next_action"]
+
+        gateway.is_down = True
+        told = [verify()]
+        gateway.is_down = False
+        told.append(verify())
+
+        assert told == ["wait", "download"]
+
     def test_gets_it_from_every_money_post(self, api, note, gateway):
         order = start(api, note).json()
         payment = gateway.pay(order["gateway_order_id"])

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from notes.models import NoteAccess
-from payments import polling
+from payments import polling, selectors
 from payments.gateways.base import GatewayRejected, GatewayUnavailable
 from payments.models import Order, Payment
 from payments.settlement import settle_payment
@@ -103,6 +103,26 @@ class TestAskForOrder:
         gateway.pay(order.gateway_order_id, status="created")
 
         assert not ask(order, now)
+
+    def test_does_not_wait_for_an_attempt_that_was_given_up_with_its_order(
+        self, order, gateway, buyer, now
+    ):
+        gateway.pay(order.gateway_order_id, status="created")
+        ask(order, now)
+        Order.objects.update(state="expired")
+
+        assert ask(order, now + timedelta(hours=1))
+
+        shown = selectors.get_order(order_id=order.pk, buyer_id=buyer.pk)
+        assert shown["next_action"] is None
+
+    def test_leaves_held_money_alone_that_the_order_did_not_ask_for(self, order, gateway, now):
+        held = gateway.pay(order.gateway_order_id, status="authorized", amount_paise=5000)
+
+        ask(order, now)
+
+        assert gateway.get_payment(held.id).status == "authorized"
+        assert NoteAccess.objects.count() == 0
 
     def test_stays_undecided_when_the_money_cannot_be_taken(self, order, gateway, now, monkeypatch):
         payment = gateway.pay(order.gateway_order_id, status="authorized")

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from notes.tests.factories import make_note
 from notevault.kit import clock
 from payments import checkout, refunds
 from payments.gateways.base import GatewayUnavailable
@@ -152,6 +153,37 @@ class TestTheOthers:
         monkeypatch.setattr(checkout, "expire_order", fail_once)
 
         assert outcomes("overdue-orders", now + minutes(31)) == ["failed: ValueError", "expired"]
+
+
+class TestAGatewayThatDoesNotAnswer:
+    @pytest.fixture
+    def five(self, seller, buyer, gateway, now):
+        """Orders to ask for."""
+        return [
+            make_order(buyer=buyer, notes=[make_note(seller=seller)], now=now) for _ in range(5)
+        ]
+
+    def test_for_one_row_keeps_no_other_waiting(self, five, gateway, now, monkeypatch):
+        listed = gateway.list_order_payments
+        first = five[0].gateway_order_id
+
+        def silent_for_one(order_id):
+            if order_id == first:
+                raise GatewayUnavailable(retry_after=5)
+            return listed(order_id)
+
+        monkeypatch.setattr(gateway, "list_order_payments", silent_for_one)
+
+        rows = list(sweep("unheard-payments", now=now + minutes(2)))
+
+        assert [row.is_cured for row in rows].count(True) == 4
+
+    def test_is_asked_three_times_and_then_left_alone(self, five, gateway, now):
+        gateway.is_down = True
+
+        rows = list(sweep("unheard-payments", now=now + minutes(2)))
+
+        assert [row.is_cured for row in rows] == [False] * 3
 
 
 class TestTheCommand:
