@@ -105,6 +105,7 @@ def _find(name: str) -> CircuitBreaker | None:
 
 
 def _now_of(row: CircuitBreaker) -> datetime:
+    # An annotation of the query, of which the model's type knows nothing.
     moment: datetime = row.db_now  # type: ignore[attr-defined]
     return moment
 

@@ -14,12 +14,7 @@ from django.conf import settings
 
 from notevault.kit import crash
 from payments.gateways import get_gateway
-from payments.gateways.base import (
-    GatewayOutcomeUnknown,
-    GatewayPayment,
-    GatewayRejected,
-    GatewayUnavailable,
-)
+from payments.gateways.base import NO_ANSWER, GatewayPayment, GatewayRejected
 from payments.models import Order, Payment
 from payments.settlement import difference, settle_payment
 from payments.states import OPEN_ORDER, PaymentState
@@ -43,7 +38,7 @@ def ask_for_order(*, order_id: UUID, now: datetime) -> bool:
     Order.objects.filter(pk=order_id).update(ask_at=next_ask(order, now=now))
     try:
         return check_order(order_id=order_id, now=now)
-    except (GatewayUnavailable, GatewayOutcomeUnknown):
+    except NO_ANSWER:
         Order.objects.filter(pk=order_id).update(ask_at=now)
         raise
 

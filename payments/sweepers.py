@@ -18,7 +18,7 @@ from django.db.models import F, QuerySet
 from notevault.kit.errors import DomainError
 from ops import jobs
 from payments import checkout, invariants, polling, refunds
-from payments.gateways.base import GatewayOutcomeUnknown, GatewayUnavailable
+from payments.gateways.base import NO_ANSWER
 from payments.models import Order, Payment, Refund
 from payments.states import OPEN_ORDER, OrderState, PaymentState, RefundState
 
@@ -148,7 +148,7 @@ def sweep(name: str, *, now: datetime, limit: int = BATCH) -> Iterator[Swept]:
         try:
             yield Swept(row_id, sweeper.cure(row_id, now))
             unanswered = 0
-        except (GatewayUnavailable, GatewayOutcomeUnknown) as error:
+        except NO_ANSWER as error:
             # One row alone may be what the gateway cannot answer for.
             unanswered += 1
             yield Swept(row_id, error.detail, is_cured=False)

@@ -9,13 +9,12 @@ from notevault.kit import clock, crash
 from ops import jobs
 from ops.jobs import Retries, RetryLater, job, periodic
 from payments import checkout, idempotency, polling, refunds, sweepers
-from payments.gateways.base import GatewayOutcomeUnknown, GatewayUnavailable
+from payments.gateways.base import NO_ANSWER
 from payments.reconciliation import runs
 from payments.webhooks import handlers
 
 # Pauses double from a second to a quarter of an hour: about a day in all.
 A_DAY = Retries(attempts=140, first_s=1, longest_s=900)
-GATEWAY_AWAY = (GatewayUnavailable, GatewayOutcomeUnknown)
 NEWS_MISSING = (
     handlers.OrderNotKnownYet,
     refunds.PaymentNotKnownYet,
@@ -27,7 +26,7 @@ NEWS_MISSING = (
 def handle_event(*, event_id: str) -> None:
     try:
         handlers.handle(event_id=UUID(event_id), now=clock.now())
-    except (*NEWS_MISSING, *GATEWAY_AWAY) as error:
+    except (*NEWS_MISSING, *NO_ANSWER) as error:
         raise RetryLater(f"{type(error).__name__}: {error}") from error
     crash.point("settlement.committed")
 
@@ -36,7 +35,7 @@ def handle_event(*, event_id: str) -> None:
 def send_refund(*, refund_id: str) -> None:
     try:
         refunds.send_refund(refund_id=UUID(refund_id), now=clock.now())
-    except (*NEWS_MISSING, *GATEWAY_AWAY) as error:
+    except (*NEWS_MISSING, *NO_ANSWER) as error:
         raise RetryLater(f"{type(error).__name__}: {error}") from error
 
 
@@ -46,7 +45,7 @@ def take_in_refunds(*, gateway_payment_id: str) -> None:
         refunds.take_in_refunds(
             gateway_payment_id=gateway_payment_id, source="gateway poll", now=clock.now()
         )
-    except (*NEWS_MISSING, *GATEWAY_AWAY) as error:
+    except (*NEWS_MISSING, *NO_ANSWER) as error:
         raise RetryLater(f"{type(error).__name__}: {error}") from error
 
 
@@ -54,7 +53,7 @@ def take_in_refunds(*, gateway_payment_id: str) -> None:
 def check_order(*, order_id: str) -> None:
     try:
         decided = polling.check_order(order_id=UUID(order_id), now=clock.now())
-    except GATEWAY_AWAY as error:
+    except NO_ANSWER as error:
         raise RetryLater(error.detail) from error
     if not decided:
         raise RetryLater("the payment is neither captured nor failed yet")
@@ -64,7 +63,7 @@ def check_order(*, order_id: str) -> None:
 def capture_held(*, order_id: str) -> None:
     try:
         decided = polling.capture_held(order_id=UUID(order_id), now=clock.now())
-    except GATEWAY_AWAY as error:
+    except NO_ANSWER as error:
         raise RetryLater(error.detail) from error
     if not decided:
         raise RetryLater("the money is still only held")
@@ -128,7 +127,7 @@ def reconcile(*, start: str, end: str) -> None:
         runs.reconcile_days(
             start=date.fromisoformat(start), end=date.fromisoformat(end), now=clock.now()
         )
-    except (GatewayUnavailable, GatewayOutcomeUnknown) as error:
+    except NO_ANSWER as error:
         raise RetryLater(error.detail) from error
 
 

@@ -14,7 +14,7 @@ from notevault.kit.errors import DomainError
 from ops import jobs
 from ops.transactions import use_case
 from payments.gateways import get_gateway
-from payments.gateways.base import GatewayOutcomeUnknown, GatewayUnavailable
+from payments.gateways.base import NO_ANSWER
 from payments.gateways.signatures import checkout_is_authentic
 from payments.locks import lock_order
 from payments.models import Order, Payment
@@ -60,7 +60,7 @@ def verify_payment(
         return order.pk
     try:
         payment = get_gateway().get_payment(gateway_payment_id)
-    except (GatewayUnavailable, GatewayOutcomeUnknown):
+    except NO_ANSWER:
         _wait_for_gateway(order=order, gateway_payment_id=gateway_payment_id, now=now)
         return order.pk
     crash.point("verify.payment_fetched")

@@ -41,6 +41,10 @@ class GatewayOutcomeUnknown(GatewayError):
     message = "The payment gateway's answer was lost. Try again: nothing is done twice."
 
 
+# Asking again later is all that can be done.
+NO_ANSWER = (GatewayUnavailable, GatewayOutcomeUnknown)
+
+
 @dataclass(frozen=True)
 class GatewayOrder:
     id: str
