@@ -1,0 +1,23 @@
+"""The rows of the money. Those with a state are moved by `ops.moves.Stateful.move`, which
+leaves a history row each time."""
+
+from payments.models.gateway import Payment, PaymentMove, Refund, RefundMove, WebhookEvent
+from payments.models.idempotency import IdempotencyKey
+from payments.models.orders import RECEIPT_PREFIX, Order, OrderItem, OrderMove
+from payments.models.reconciliation import BreakMove, ReconciliationBreak, ReconciliationRun
+
+__all__ = [
+    "RECEIPT_PREFIX",
+    "BreakMove",
+    "IdempotencyKey",
+    "Order",
+    "OrderItem",
+    "OrderMove",
+    "Payment",
+    "PaymentMove",
+    "ReconciliationBreak",
+    "ReconciliationRun",
+    "Refund",
+    "RefundMove",
+    "WebhookEvent",
+]
