@@ -18,6 +18,7 @@ VIEW_SALES = (
     "payments.view_refund",
     "payments.view_refundmove",
     "payments.view_webhookevent",
+    "payments.view_invoice",
 )
 VIEW_RECONCILIATION = (
     "payments.view_reconciliationrun",

@@ -29,6 +29,7 @@ from notevault.kit.errors import DomainError
 from ops import jobs
 from ops.transactions import lend_connection, use_case
 from payments import fulfilment, locks, pricing, waiting
+from payments.billing import Billing, remembered, restate
 from payments.gateways import get_gateway
 from payments.gateways.base import GatewayError, GatewayOrder
 from payments.models import Order, OrderItem
@@ -78,19 +79,28 @@ class Started:
     is_new: bool
 
 
-def start_checkout(*, buyer_id: UUID, note_ids: Sequence[UUID], now: datetime) -> Started:
+def start_checkout(
+    *,
+    buyer_id: UUID,
+    note_ids: Sequence[UUID],
+    now: datetime,
+    billing: Billing | None = None,
+) -> Started:
     """An order for these notes, ready to be paid; a free one is fulfilled at once.
 
     The same buyer with the same cart gets the same order as long as it is open, so a
-    repeat never makes a second one. Raises NoteNotFound, NoteNotForSale, OwnNote,
+    repeat never makes a second one, but bills it anew. Without `billing` it is billed as the
+    buyer's last one. Raises NoteNotFound, NoteNotForSale, OwnNote,
     NoteAlreadyOwned, NoteInOpenOrder, CheckoutInProgress and the gateway's errors.
     """
     cart = sorted(set(note_ids))
     order = _find_open(buyer_id, cart, now)
     is_new = order is None
     if order is None:
-        order, is_new = _place(buyer_id, cart, now)
+        order, is_new = _place(buyer_id, cart, now, billing)
         crash.point("checkout.intent_committed")
+    if billing and not is_new:
+        restate(order.pk, billing)
     if order.state == OrderState.CREATED:
         _open_for_payment(order, now)
     return Started(order.pk, is_new)
@@ -106,9 +116,11 @@ def quote_cart(*, buyer_id: UUID, note_ids: Sequence[UUID]) -> tuple[list[Note],
 # Beat 1: the intent
 
 
-def _place(buyer_id: UUID, cart: list[UUID], now: datetime) -> tuple[Order, bool]:
+def _place(
+    buyer_id: UUID, cart: list[UUID], now: datetime, billing: Billing | None
+) -> tuple[Order, bool]:
     try:
-        return _place_order(buyer_id=buyer_id, cart=cart, now=now), True
+        return _place_order(buyer_id=buyer_id, cart=cart, now=now, billing=billing), True
     except IntegrityError as error:
         if HELD_ONCE not in str(error):
             raise
@@ -121,7 +133,9 @@ def _place(buyer_id: UUID, cart: list[UUID], now: datetime) -> tuple[Order, bool
 
 
 @use_case
-def _place_order(*, buyer_id: UUID, cart: list[UUID], now: datetime) -> Order:
+def _place_order(
+    *, buyer_id: UUID, cart: list[UUID], now: datetime, billing: Billing | None
+) -> Order:
     notes, quote = quote_cart(buyer_id=buyer_id, note_ids=cart)
     _expire_overdue_of(buyer_id, cart, now)
     order = Order.objects.create(
@@ -131,6 +145,7 @@ def _place_order(*, buyer_id: UUID, cart: list[UUID], now: datetime) -> Order:
         total_paise=quote.total_paise,
         created_at=now,
         expires_at=now + LIFETIME,
+        **(billing or remembered(buyer_id)).columns(),
     )
     OrderItem.objects.bulk_create(
         [_item(order, note, line) for note, line in zip(notes, quote.lines, strict=True)]

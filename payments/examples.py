@@ -1,6 +1,7 @@
 """Real bodies for the API's documentation."""
 
 from notevault.kit.openapi import request_example, response_example
+from payments.invoice_examples import BILLING, INVOICE
 
 _NOTE_ID = "0198f0c2-b1d4-7c55-8f0e-6a2b9c3d4e5f"
 _LINE = {
@@ -21,6 +22,8 @@ _ORDER = {
     "expires_at": "2026-11-23T13:59:41.120000Z",
     "paid_at": None,
     "items": [{**_LINE, "outcome": "pending"}],
+    "billing": BILLING,
+    "invoice": None,
     "checkout": {
         "key_id": "rzp_live_example",
         "gateway_order_id": "order_IluGWxBm9U8zJ8",
@@ -35,11 +38,13 @@ _PAID = {
     "next_action": "download",
     "paid_at": "2026-11-23T13:30:04.870000Z",
     "items": [{**_LINE, "outcome": "granted"}],
+    "invoice": INVOICE,
     "checkout": None,
 }
 _OVER = {**_ORDER, "state": "cancelled", "next_action": None, "checkout": None}
 
 CART = request_example("One note", {"note_ids": [_NOTE_ID]})
+ORDER_CART = request_example("One note", {"note_ids": [_NOTE_ID], "billing": BILLING})
 ORDER = response_example("To pay", _ORDER, 200, 201)
 PAID_ORDER = response_example("Paid", _PAID)
 CANCELLED_ORDER = response_example("Cancelled", _OVER)

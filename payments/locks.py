@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from payments.models import Order, Payment, ReconciliationBreak, Refund
+from payments.models import InvoiceSeries, Order, Payment, ReconciliationBreak, Refund
 
 
 def lock_order(order_id: UUID) -> Order:
@@ -46,3 +46,9 @@ def lock_or_open_break(
     """The one row of a matter, and whether it is new. Locked with no other row."""
     breaks = ReconciliationBreak.objects.select_for_update()
     return breaks.get_or_create(**matter, defaults=defaults)
+
+
+def lock_invoice_series(prefix: str, financial_year: str) -> InvoiceSeries:
+    """The counter, made on its first use. Locked last: every document of its year waits for it."""
+    series = InvoiceSeries.objects.select_for_update()
+    return series.get_or_create(prefix=prefix, financial_year=financial_year)[0]

@@ -8,6 +8,7 @@ from django.core.validators import RegexValidator
 from rest_framework import serializers
 
 from notevault.kit.fields import TextField, UUIDField
+from payments.invoice_serializers import BillingFields, OrderInvoiceResponse
 from payments.states import ItemOutcome, OrderState
 
 MAX_CART = 50
@@ -17,6 +18,10 @@ NEXT_ACTIONS = ("pay", "wait", "download", "contact_support")
 
 class CartRequest(serializers.Serializer[Any]):
     note_ids = serializers.ListField(child=UUIDField(), min_length=1, max_length=MAX_CART)
+
+
+class OrderRequest(CartRequest):
+    billing = BillingFields(required=False)
 
 
 class OrderWaitRequest(serializers.Serializer[Any]):
@@ -86,6 +91,8 @@ class OrderResponse(PriceFields):
     expires_at = serializers.DateTimeField()
     paid_at = serializers.DateTimeField(allow_null=True)
     items = OrderItemResponse(many=True)
+    billing = BillingFields(allow_null=True, help_text="Null when none was ever given.")
+    invoice = OrderInvoiceResponse(allow_null=True, help_text="Null until it is issued.")
     checkout = CheckoutResponse(
         allow_null=True, help_text="What Razorpay Checkout is opened with; only to pay."
     )

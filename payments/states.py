@@ -95,6 +95,12 @@ class ItemOutcome(models.TextChoices):
     GIVEN_BACK = "given_back"
 
 
+class InvoiceKind(models.TextChoices):
+    INVOICE = "invoice"
+    CREDIT_NOTE = "credit_note"
+    DEBIT_NOTE = "debit_note"
+
+
 class RunState(models.TextChoices):
     RUNNING = "running"
     FINISHED = "finished"

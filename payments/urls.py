@@ -1,6 +1,6 @@
 from django.urls import path
 
-from payments import views
+from payments import invoice_views, views
 
 app_name = "payments"
 
@@ -9,6 +9,17 @@ urlpatterns = [
     path("orders/preview", views.OrderPreviewView.as_view(), name="preview"),
     path("orders/<uuid:order_id>", views.OrderDetailView.as_view(), name="order"),
     path("orders/<uuid:order_id>/cancel", views.OrderCancelView.as_view(), name="cancel"),
+    path("orders/<uuid:order_id>/invoice", invoice_views.InvoiceView.as_view(), name="invoice"),
+    path(
+        "orders/<uuid:order_id>/credit-notes",
+        invoice_views.CreditNoteListView.as_view(),
+        name="credit-notes",
+    ),
+    path(
+        "orders/<uuid:order_id>/credit-notes/<uuid:note_id>",
+        invoice_views.CreditNoteView.as_view(),
+        name="credit-note",
+    ),
     path("payments/verify", views.VerifyView.as_view(), name="verify"),
     path("webhooks/razorpay", views.WebhookView.as_view(), name="webhook"),
 ]

@@ -15,6 +15,7 @@ from notevault.kit.pagination import PageRequest, paginate
 from notevault.kit.throttling import SharedThrottle
 from notevault.kit.views import APIView
 from payments import checkout, examples, selectors, serializers, verification
+from payments.billing import Billing
 from payments.idempotency import idempotent
 from payments.waiting import wait_until
 from payments.webhooks import inbox
@@ -61,15 +62,19 @@ class OrderListView(APIView):
             "Answers 201 with a new order, or 200 with the open order of the same cart: a "
             "repeat never makes a second one. An order of free notes is paid at once."
         ),
-        request=serializers.CartRequest,
+        request=serializers.OrderRequest,
         responses={200: serializers.OrderResponse, 201: serializers.OrderResponse},
-        examples=[examples.CART, examples.ORDER],
+        examples=[examples.ORDER_CART, examples.ORDER],
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        data = self.body(serializers.CartRequest)
+        data = self.body(serializers.OrderRequest)
+        given = data.get("billing")
         started = checkout.start_checkout(
-            buyer_id=self.user_id, note_ids=data["note_ids"], now=clock.now()
+            buyer_id=self.user_id,
+            note_ids=data["note_ids"],
+            billing=Billing(given["name"], given["state"]) if given else None,
+            now=clock.now(),
         )
         return _order(started.order_id, self.user_id, status=201 if started.is_new else 200)
 

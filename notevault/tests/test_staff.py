@@ -24,6 +24,7 @@ PAGES = {
     "payment": "payments_payment",
     "refund": "payments_refund",
     "webhook": "payments_webhookevent",
+    "invoice": "payments_invoice",
     "run": "payments_reconciliationrun",
     "break": "payments_reconciliationbreak",
     "alert": "alerts_alert",
@@ -31,7 +32,7 @@ PAGES = {
     "letter": "ops_deadletter",
     "group": "auth_group",
 }
-SALES = {"order", "payment", "refund", "webhook"}
+SALES = {"order", "payment", "refund", "webhook", "invoice"}
 NOTES = {"note", "category", "access"}
 RECONCILIATION = {"run", "break"}
 CELLAR = {"breaker", "letter"}

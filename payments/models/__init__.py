@@ -3,6 +3,7 @@ leaves a history row each time."""
 
 from payments.models.gateway import Payment, PaymentMove, Refund, RefundMove, WebhookEvent
 from payments.models.idempotency import IdempotencyKey
+from payments.models.invoices import Invoice, InvoiceSeries
 from payments.models.orders import RECEIPT_PREFIX, Order, OrderItem, OrderMove
 from payments.models.reconciliation import BreakMove, ReconciliationBreak, ReconciliationRun
 
@@ -10,6 +11,8 @@ __all__ = [
     "RECEIPT_PREFIX",
     "BreakMove",
     "IdempotencyKey",
+    "Invoice",
+    "InvoiceSeries",
     "Order",
     "OrderItem",
     "OrderMove",

@@ -40,6 +40,14 @@ class Order(Stateful):
     claimed_until = models.DateTimeField(
         null=True, help_text="Until then one caller has the right to create the gateway's order."
     )
+    billing_name = models.CharField(max_length=80, blank=True, default="", db_default="")
+    billing_state = models.CharField(
+        max_length=2,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Both blank as long as the buyer has never given them.",
+    )
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     paid_at = models.DateTimeField(null=True)
