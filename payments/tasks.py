@@ -10,6 +10,7 @@ from ops import jobs
 from ops.jobs import Retries, RetryLater, job, periodic
 from payments import checkout, idempotency, polling, refunds, sweepers
 from payments.gateways.base import NO_ANSWER
+from payments.invoices import issuing
 from payments.reconciliation import runs
 from payments.webhooks import handlers
 
@@ -72,6 +73,26 @@ def capture_held(*, order_id: str) -> None:
 @job(queue="payments")
 def close_overtaken_order(*, order_id: str) -> None:
     checkout.close_overtaken_order(order_id=UUID(order_id), now=clock.now())
+
+
+@job(queue="payments")
+def issue_invoice(*, order_id: str) -> None:
+    issuing.issue_invoice(order_id=UUID(order_id), now=clock.now())
+
+
+@job(queue="payments")
+def issue_credit_note(*, refund_id: str | None = None, dispute_id: str | None = None) -> None:
+    """Of a refund or of a dispute: one of the two is named."""
+    issuing.issue_credit_note(
+        refund_id=UUID(refund_id) if refund_id else None,
+        dispute_id=UUID(dispute_id) if dispute_id else None,
+        now=clock.now(),
+    )
+
+
+@job(queue="payments")
+def issue_debit_note(*, refund_id: str) -> None:
+    issuing.issue_debit_note(refund_id=UUID(refund_id), now=clock.now())
 
 
 def _sweep(name: str) -> None:

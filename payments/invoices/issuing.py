@@ -14,8 +14,8 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
+from notevault.kit.clock import indian_day
 from ops.transactions import use_case
 from payments import locks, tax
 from payments.invoices.lines import Line, Shares, as_json, from_json, make_line, sums
@@ -96,7 +96,7 @@ def _invoice_of(order: Order, now: datetime) -> Invoice | None:
     sold = order.items.filter(release_at__isnull=False).order_by("pk")
     parties = _parties(order)
     is_intra_state = parties["place_of_supply"] == parties["supplier_state"]
-    rate_bps = tax.gst_bps(timezone.localdate(order.created_at))
+    rate_bps = tax.gst_bps(indian_day(order.created_at))
     lines = [
         make_line(_shares_of(item), rate_bps=rate_bps, is_intra_state=is_intra_state)
         for item in sold

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.utils import timezone
-
+from notevault.kit.clock import indian_day
 from payments import locks
 from payments.models import InvoiceSeries
 from payments.states import InvoiceKind
@@ -19,7 +18,7 @@ PREFIXES = {
 
 def financial_year(now: datetime) -> str:
     """Such as 2026-27: from 1 April to 31 March of Indian time."""
-    day = timezone.localdate(now)
+    day = indian_day(now)
     first = day.year if day.month >= 4 else day.year - 1
     return f"{first}-{(first + 1) % 100:02d}"
 

@@ -6,7 +6,6 @@ from functools import partial
 from html import escape
 from io import BytesIO
 
-from django.utils import timezone
 from reportlab.graphics.barcode.qr import QrCodeWidget
 from reportlab.graphics.shapes import Drawing
 from reportlab.lib.colors import HexColor
@@ -26,7 +25,7 @@ from reportlab.platypus import (
     TableStyle,
 )
 
-from notevault.kit import money
+from notevault.kit import clock, money
 from notevault.kit.places import PLACES
 from payments.invoices.lettering import BOLD, REGULAR, in_latin, use_typeface
 from payments.invoices.lines import Line, from_json
@@ -179,7 +178,7 @@ def _document(invoice: Invoice) -> list[tuple[str, str]]:
 
 
 def _day(invoice: Invoice) -> str:
-    return f"{timezone.localtime(invoice.issued_at):%d %B %Y}"
+    return f"{clock.indian_day(invoice.issued_at):%d %B %Y}"
 
 
 def _facts(pairs: list[tuple[str, str]]) -> list[Paragraph]:
