@@ -12,8 +12,10 @@ from unfold.admin import TabularInline
 from notevault.kit import clock, money
 from ops.admin import HistoryInline, ReadOnlyAdmin, staff_id
 from payments import refunds
+from payments.invoice_admin import InvoiceAdmin
 from payments.models import (
     BreakMove,
+    Invoice,
     Order,
     OrderItem,
     OrderMove,
@@ -203,3 +205,6 @@ class ReconciliationBreakAdmin(ReadOnlyAdmin):
 
         self.for_each(request, rows, close_one, "closed")
         return None
+
+
+admin.site.register(Invoice, InvoiceAdmin)

@@ -19,7 +19,6 @@ from payments.invoice_views import pdf_response
 from payments.models import Invoice
 
 
-@admin.register(Invoice)
 class InvoiceAdmin(ReadOnlyAdmin):
     list_display = ("number", "kind", "buyer_name", "buyer_state", "total", "issued_at", "paper")
     list_filter = ("kind", "financial_year", "place_of_supply")

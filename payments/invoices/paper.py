@@ -81,6 +81,7 @@ LINED = TableStyle(
 SUMMED = TableStyle(
     [
         ("LINEABOVE", (0, -1), (-1, -1), 0.8, ACCENT),
+        ("RIGHTPADDING", (0, 0), (-1, -1), 4),
         ("TOPPADDING", (0, -1), (-1, -1), 4),
         ("BOTTOMPADDING", (0, -2), (-1, -2), 4),
     ],
@@ -221,7 +222,7 @@ def _sums(invoice: Invoice, lines: list[Line]) -> Table:
     ]
     rows = [[_text(name, FIGURE), _text(_rupees(amount), FIGURE)] for name, amount in pairs]
     rows.append([_text("Total", TOTAL), _text(_rupees(invoice.total_paise), TOTAL)])
-    widths = [WIDTH * 0.32, WIDTH * 0.24]
+    widths = [WIDTH * 0.34, WIDTH * 0.24]
     figures = Table(rows, colWidths=widths, style=SUMMED, hAlign="RIGHT")
     words = [
         _text("Amount in words", HEAD),
