@@ -51,6 +51,7 @@ def tell(refund, status, now):
         id=f"rfnd_{refund.pk.hex[-14:]}",
         payment_id=refund.payment.gateway_payment_id,
         amount_paise=refund.amount_paise,
+        currency="INR",
         status=status,
         receipt=refund.idempotency_key,
     )
