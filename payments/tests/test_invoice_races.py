@@ -24,12 +24,15 @@ THREADS = 20
 def in_threads(act, rows, count=THREADS):
     together = threading.Barrier(count)
 
+    def act_alone(row):
+        try:
+            return act(row)
+        finally:
+            connection.close()  # the pool has fewer than there are threads
+
     def run(number):
         together.wait(timeout=60)
-        try:
-            return [act(row) for row in rows[number::count]]
-        finally:
-            connection.close()
+        return [act_alone(row) for row in rows[number::count]]
 
     with ThreadPoolExecutor(count) as pool:
         return [result for results in pool.map(run, range(count)) for result in results]
