@@ -7,6 +7,7 @@ from uuid import UUID
 
 from notes import access
 from notes.models import Note
+from payments import coupons
 from payments.models import Order, OrderItem
 from payments.states import OPEN_ORDER, ItemOutcome, OrderState
 
@@ -15,7 +16,8 @@ def fulfil(*, order: Order, now: datetime) -> list[OrderItem]:
     """Grant each line of a locked order; returns those whose money goes back.
 
     A line goes back when the buyer owns the note already or, for an order that had been
-    closed before its money came, when the note is no longer for sale.
+    closed before its money came, when the note is no longer for sale. The order's use of a
+    coupon is spent if it bought anything.
     """
     lines = list(order.items.all())
     wanted = {line.note_id: line.pk for line in lines}
@@ -27,6 +29,10 @@ def fulfil(*, order: Order, now: datetime) -> list[OrderItem]:
     lost = [line for line in lines if line.note_id not in granted]
     _close(kept, ItemOutcome.GRANTED)
     _close([line.pk for line in lost], ItemOutcome.GIVEN_BACK)
+    if kept:
+        coupons.spend(order, now=now)
+    else:
+        coupons.give_back(order, now=now)
     return lost
 
 
@@ -55,12 +61,13 @@ def close_returned(order: Order, *, now: datetime) -> None:
     """
     if order.state in OPEN_ORDER:
         order.move(OrderState.FAILED, why="its payment was given back", now=now)
-        release_holds(order)
+        release_holds(order, now=now)
 
 
-def release_holds(order: Order) -> None:
-    """Let the buyer put the notes of a closed order into another one. A step."""
+def release_holds(order: Order, *, now: datetime) -> None:
+    """Let the buyer put the notes and the coupon of a closed order into another one. A step."""
     order.items.filter(is_open=True).update(is_open=False)
+    coupons.give_back(order, now=now)
 
 
 def _close(line_ids: list[UUID], outcome: ItemOutcome) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from payments.models import Order, Payment, ReconciliationBreak, Refund
+from payments.models import Coupon, Order, Payment, ReconciliationBreak, Refund
 
 
 def lock_order(order_id: UUID) -> Order:
@@ -46,3 +46,8 @@ def lock_or_open_break(
     """The one row of a matter, and whether it is new. Locked with no other row."""
     breaks = ReconciliationBreak.objects.select_for_update()
     return breaks.get_or_create(**matter, defaults=defaults)
+
+
+def lock_coupon(coupon_id: UUID) -> Coupon:
+    """Nobody reserves a use of it meanwhile. Locked with no other row."""
+    return Coupon.objects.select_for_update(no_key=True).get(pk=coupon_id)
