@@ -92,22 +92,18 @@ def _place(
     buyer_id: UUID, cart: list[UUID], coupon_code: str | None, now: datetime
 ) -> tuple[Order, bool]:
     try:
-        order = _place_order(buyer_id=buyer_id, cart=cart, coupon_code=coupon_code, now=now)
-        return order, True
-    except (coupons.CouponUsedUp, coupons.CouponAlreadyUsed):
-        # The use may be held by a twin of this request, made a moment ago.
-        order = _find_open(buyer_id, cart, coupon_code, now)
-        if order is None:
-            raise
-        return order, False
+        return _place_order(buyer_id=buyer_id, cart=cart, coupon_code=coupon_code, now=now), True
     except IntegrityError as error:
         if HELD_ONCE not in str(error):
             raise
-    # A note of the cart is held by an open order: the same cart's, made by a twin of this
-    # request a moment ago, or another one.
+        refusal: DomainError = NoteInOpenOrder(order_id=_id_of_open_order(buyer_id, cart))
+    except (coupons.CouponUsedUp, coupons.CouponAlreadyUsed) as error:
+        refusal = error
+    # A note of the cart, or the use of its coupon, is held by an open order: the same cart's,
+    # made by a twin of this request a moment ago, or another one.
     order = _find_open(buyer_id, cart, coupon_code, now)
     if order is None:
-        raise NoteInOpenOrder(order_id=_id_of_open_order(buyer_id, cart))
+        raise refusal
     return order, False
 
 

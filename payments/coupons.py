@@ -175,5 +175,5 @@ def _is_covered(note: Note, coupon: Coupon) -> bool:
 
 
 def _terms(coupon: Coupon) -> dict[str, Any]:
-    columns = [Coupon._meta.get_field(name).attname for name in TERMS]
+    columns = [field.attname for field in Coupon._meta.fields if field.name in TERMS]
     return {column: getattr(coupon, column) for column in columns}

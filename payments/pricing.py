@@ -39,6 +39,10 @@ class Line:
     commission_paise: int
     seller_share_paise: int
 
+    @property
+    def bulk_discount_paise(self) -> int:
+        return self.discount_paise - self.coupon_discount_paise
+
 
 @dataclass(frozen=True)
 class Quote:
@@ -47,6 +51,10 @@ class Quote:
     discount_paise: int
     coupon_discount_paise: int
     total_paise: int
+
+    @property
+    def bulk_discount_paise(self) -> int:
+        return self.discount_paise - self.coupon_discount_paise
 
 
 def quote(notes: Sequence[tuple[int, int]], rebate: Rebate | None = None) -> Quote:
