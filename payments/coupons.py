@@ -136,8 +136,8 @@ def spend(order: Order, *, now: datetime) -> None:
     is_spent = _move_use(order, CouponUseState.SPENT, spent_at=now)
     if is_spent and order.state not in OPEN_ORDER:
         Coupon.objects.filter(pk=order.coupon_id).update(
-            uses=Case(When(_HAS_ROOM, then=F("uses") + 1), default=F("uses")),
-            late_uses=Case(When(_HAS_ROOM, then=F("late_uses")), default=F("late_uses") + 1),
+            uses=F("uses") + Case(When(_HAS_ROOM, then=1), default=0),
+            late_uses=F("late_uses") + Case(When(_HAS_ROOM, then=0), default=1),
         )
 
 
