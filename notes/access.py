@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
 from notes.models import MAX_DOWNLOADS, Note, NoteAccess
 from notes.selectors import NoteNotFound
@@ -55,6 +55,21 @@ def revoke_accesses(*, references: Collection[UUID], why: str, now: datetime) ->
     """
     live = NoteAccess.objects.filter(reference__in=references, revoked_at=None)
     return live.update(revoked_at=now, revoked_why=why[:200])
+
+
+def restore_accesses(*, references: Collection[UUID]) -> set[UUID]:
+    """Give back what was revoked for these references, since their money stays after all.
+
+    A step. Returns the references that give access now: not those of a note that the buyer
+    has got otherwise meanwhile.
+    """
+    other = NoteAccess.objects.filter(
+        buyer=OuterRef("buyer"), note=OuterRef("note"), revoked_at=None
+    )
+    revoked = NoteAccess.objects.filter(reference__in=references, revoked_at__isnull=False)
+    revoked.exclude(Exists(other)).update(revoked_at=None, revoked_why="")
+    live = NoteAccess.objects.filter(reference__in=references, revoked_at=None)
+    return set(live.values_list("reference", flat=True))
 
 
 def download_link(*, note_id: UUID, buyer_id: UUID, now: datetime) -> DownloadLink:

@@ -24,10 +24,11 @@ from notes.models import Note
 from notes.selectors import owned_notes
 from notevault.kit import crash, deadline
 from notevault.kit.bulkhead import Full
+from notevault.kit.clock import indian_day
 from notevault.kit.errors import DomainError
 from ops import jobs
 from ops.transactions import lend_connection, use_case
-from payments import coupons, fulfilment, locks, pricing, waiting
+from payments import coupons, fulfilment, locks, pricing, tax, waiting
 from payments.cart import NoteAlreadyOwned, quote_cart
 from payments.gateways import get_gateway
 from payments.gateways.base import GatewayError, GatewayOrder
@@ -147,11 +148,14 @@ def _item(order: Order, note: Note, line: pricing.Line) -> OrderItem:
         commission_bps=line.commission_bps,
         commission_paise=line.commission_paise,
         seller_share_paise=line.seller_share_paise,
+        tax_paise=tax.tax_within(
+            line.commission_paise, bps=tax.gst_bps(indian_day(order.created_at))
+        ),
     )
 
 
 def _fulfil_free(order: Order, now: datetime) -> None:
-    if fulfilment.fulfil(order=order, now=now):
+    if fulfilment.fulfil(order=order, now=now).lost:
         raise NoteAlreadyOwned  # by a twin of this request, a moment ago
     order.move(OrderState.PAID, why="nothing to pay", now=now, paid_at=now)
 

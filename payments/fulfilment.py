@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
+
+from django.db.models import Q, Sum
 
 from notes import access
 from notes.models import Note
 from payments import coupons
-from payments.models import Order, OrderItem
-from payments.states import OPEN_ORDER, ItemOutcome, OrderState
+from payments.models import Order, OrderItem, Payment
+from payments.states import (
+    OPEN_ORDER,
+    DisputeState,
+    ItemOutcome,
+    OrderState,
+    PaymentState,
+    RefundState,
+)
+
+ESCROW = timedelta(days=7)
 
 
-def fulfil(*, order: Order, now: datetime) -> list[OrderItem]:
-    """Grant each line of a locked order; returns those whose money goes back.
+@dataclass(frozen=True)
+class Fulfilled:
+    granted: list[OrderItem]
+    lost: list[OrderItem]
 
-    A line goes back when the buyer owns the note already or, for an order that had been
-    closed before its money came, when the note is no longer for sale. The order's use of a
-    coupon is spent if it bought anything.
+
+def fulfil(*, order: Order, now: datetime) -> Fulfilled:
+    """Grant each line of a locked order; the money of those that are lost goes back.
+
+    A line is lost when the buyer owns the note already or, for an order that had been
+    closed before its money came, when the note is no longer for sale. The sellers' shares
+    of the others are in escrow for a week. The order's use of a coupon is spent if it
+    bought anything.
     """
     lines = list(order.items.all())
     wanted = {line.note_id: line.pk for line in lines}
@@ -25,15 +44,15 @@ def fulfil(*, order: Order, now: datetime) -> list[OrderItem]:
         on_sale = _on_sale(list(wanted))
         wanted = {note_id: pk for note_id, pk in wanted.items() if note_id in on_sale}
     granted = access.grant_accesses(buyer_id=order.buyer_id, references=wanted, now=now)
-    kept = [line.pk for line in lines if line.note_id in granted]
+    kept = [line for line in lines if line.note_id in granted]
     lost = [line for line in lines if line.note_id not in granted]
-    _close(kept, ItemOutcome.GRANTED)
-    _close([line.pk for line in lost], ItemOutcome.GIVEN_BACK)
+    _close(kept, ItemOutcome.GRANTED, release_at=now + ESCROW)
+    _close(lost, ItemOutcome.GIVEN_BACK)
     if kept:
         coupons.spend(order, now=now)
     else:
         coupons.give_back(order, now=now)
-    return lost
+    return Fulfilled(kept, lost)
 
 
 def overtaken_orders(order: Order) -> list[UUID]:
@@ -46,12 +65,53 @@ def overtaken_orders(order: Order) -> list[UUID]:
     return list(held.exclude(order=order).values_list("order_id", flat=True).distinct())
 
 
-def take_back(order: Order, *, why: str, now: datetime) -> None:
-    """Revoke what a locked order has granted, since its money has gone back. A step."""
-    granted = list(order.items.filter(outcome=ItemOutcome.GRANTED).values_list("pk", flat=True))
-    if granted:
-        access.revoke_accesses(references=granted, why=why, now=now)
-        _close(granted, ItemOutcome.GIVEN_BACK)
+def follow_returns(*, order: Order, payment: Payment, why: str, now: datetime) -> None:
+    """Make a locked order and the accesses of its lines follow the money that has gone back.
+
+    A line whose price has gone back whole, by processed refunds and lost disputes, gives no
+    access; one whose refund was returned by the bank gives it again. A step.
+    """
+    if not payment.settles:
+        if payment.state == PaymentState.REFUNDED:
+            close_returned(order, now=now)
+        return
+    lines = list(order.items.annotate(returned=Sum("reversals__amount_paise", filter=_RETURNED)))
+    is_whole = payment.state == PaymentState.REFUNDED
+    gone = [line for line in lines if is_whole or (line.returned or 0) == line.paid_paise > 0]
+    _take_back([line for line in gone if line.outcome == ItemOutcome.GRANTED], now)
+    kept = [line for line in lines if line not in gone and line.release_at]
+    _restore([line for line in kept if line.outcome == ItemOutcome.GIVEN_BACK])
+    to = _state_after(payment)
+    if order.state != to and order.can_move(to):
+        order.move(to, why=why, now=now)
+
+
+_PROCESSED = Q(reversals__refund__state=RefundState.PROCESSED)
+_LOST = Q(reversals__dispute__state=DisputeState.LOST)
+_RETURNED = Q(reversals__undone_at=None) & (_PROCESSED | _LOST)
+
+
+def _state_after(payment: Payment) -> OrderState:
+    """By what has gone back, of lines and of money that bought none."""
+    done = payment.refunds.filter(state=RefundState.PROCESSED).aggregate(sum=Sum("amount_paise"))
+    lost = payment.disputes.filter(state=DisputeState.LOST).aggregate(sum=Sum("held_paise"))
+    returned = (done["sum"] or 0) + (lost["sum"] or 0)
+    if returned >= payment.amount_paise:
+        return OrderState.REFUNDED
+    return OrderState.PARTIALLY_REFUNDED if returned else OrderState.PAID
+
+
+def _take_back(lines: list[OrderItem], now: datetime) -> None:
+    if lines:
+        ids = [line.pk for line in lines]
+        access.revoke_accesses(references=ids, why="its price has gone back", now=now)
+        _close(lines, ItemOutcome.GIVEN_BACK)
+
+
+def _restore(lines: list[OrderItem]) -> None:
+    if lines:
+        live = access.restore_accesses(references=[line.pk for line in lines])
+        _close([line for line in lines if line.pk in live], ItemOutcome.GRANTED)
 
 
 def close_returned(order: Order, *, now: datetime) -> None:
@@ -70,9 +130,11 @@ def release_holds(order: Order, *, now: datetime) -> None:
     coupons.give_back(order, now=now)
 
 
-def _close(line_ids: list[UUID], outcome: ItemOutcome) -> None:
-    if line_ids:
-        OrderItem.objects.filter(pk__in=line_ids).update(is_open=False, outcome=outcome)
+def _close(lines: list[OrderItem], outcome: ItemOutcome, **changes: datetime) -> None:
+    if lines:
+        OrderItem.objects.filter(pk__in=[line.pk for line in lines]).update(
+            is_open=False, outcome=outcome, **changes
+        )
 
 
 def _on_sale(note_ids: list[UUID]) -> set[UUID]:

@@ -1,12 +1,16 @@
-"""Every row lock of the money code. Order: order → payment → refund."""
+"""Every row lock of the money code. Order: order → payment → refund, request, dispute →
+ledger accounts by id."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 from uuid import UUID
 
-from payments.models import Coupon, Order, Payment, ReconciliationBreak, Refund
+from django.db.models import Q, QuerySet
+
+from payments.models import Coupon, LedgerAccount, Order, Payment, ReconciliationBreak, Refund
+from payments.states import AccountKind
 
 
 def lock_order(order_id: UUID) -> Order:
@@ -51,3 +55,29 @@ def lock_or_open_break(
 def lock_coupon(coupon_id: UUID) -> Coupon:
     """Nobody reserves a use of it meanwhile. Locked with no other row."""
     return Coupon.objects.select_for_update(no_key=True).get(pk=coupon_id)
+
+
+Place = tuple[AccountKind, UUID | None]
+
+
+def lock_accounts(places: Set[Place], *, currency: str) -> dict[Place, int]:
+    """The ids of the ledger accounts of these kinds and owners, locked in the order of their
+    ids. Those that are missing are opened."""
+    wanted = Q()
+    for kind, owner_id in places:
+        wanted |= Q(kind=kind, owner_id=owner_id)
+    accounts = LedgerAccount.objects.filter(wanted, currency=currency).order_by("pk")
+    found = _by_place(accounts.select_for_update(no_key=True))
+    missing = sorted((place for place in places if place not in found), key=str)
+    if not missing:
+        return found
+    LedgerAccount.objects.bulk_create(
+        [LedgerAccount(kind=kind, owner_id=owner, currency=currency) for kind, owner in missing],
+        ignore_conflicts=True,
+    )
+    return _by_place(accounts.select_for_update(no_key=True))
+
+
+def _by_place(accounts: QuerySet[LedgerAccount]) -> dict[Place, int]:
+    rows = accounts.values_list("pk", "kind", "owner_id")
+    return {(AccountKind(kind), owner_id): pk for pk, kind, owner_id in rows}

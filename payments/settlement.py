@@ -20,6 +20,7 @@ from ops import jobs
 from ops.transactions import use_case
 from payments import fulfilment, locks, refunds
 from payments.gateways.base import GatewayPayment
+from payments.ledger import journal
 from payments.models import Order, Payment
 from payments.states import OrderState, PaymentState
 
@@ -130,6 +131,7 @@ def _take_in_returned(order: Order, row: Payment, source: str, now: datetime) ->
     """Given back by the gateway before we ever fulfilled it: nothing is owed or granted."""
     _advance(row, PaymentState.REFUNDED, source, now)
     fulfilment.close_returned(order, now=now)
+    journal.record_captured(payment=row, now=now)
 
 
 def _capture(order: Order, row: Payment, difference: str, source: str, now: datetime) -> None:
@@ -143,14 +145,16 @@ def _capture(order: Order, row: Payment, difference: str, source: str, now: date
 def accept_quarantined(*, payment_id: UUID, actor_id: UUID, now: datetime) -> Order:
     """Staff take a payment as it is, and the order is fulfilled with it.
 
-    Raises PaymentNotQuarantined.
+    Raises PaymentNotQuarantined, PaymentMismatch for one in another currency.
     """
     found = locks.lock_payment_with_order(pk=payment_id)
     if found is None:
         raise PaymentNotQuarantined
     order, row = found
-    if row.state != PaymentState.QUARANTINED or row.given_back_paise:
+    if row.state != PaymentState.QUARANTINED or row.given_back_paise or row.disputed_paise:
         raise PaymentNotQuarantined
+    if row.currency != order.currency:
+        raise PaymentMismatch(f"It was paid in {row.currency}: give it back instead.")
     _settle(order, row, why="accepted by staff", now=now, actor_id=actor_id)
     return order
 
@@ -166,9 +170,11 @@ def _settle(order: Order, row: Payment, *, why: str, now: datetime, actor_id: UU
         settles=is_first,
     )
     if not is_first:
+        journal.record_captured(payment=row, now=now)
+        journal.record_fee(payment=row, now=now)
         _give_back(row, row.amount_paise, "a second payment of one order", now)
         return
-    lost = fulfilment.fulfil(order=order, now=now)
+    lines = fulfilment.fulfil(order=order, now=now)
     order.move(
         OrderState.PAID,
         why=f"payment captured, {why}",
@@ -176,17 +182,19 @@ def _settle(order: Order, row: Payment, *, why: str, now: datetime, actor_id: UU
         actor_id=actor_id,
         paid_at=now,
     )
-    to_give_back = sum(line.paid_paise for line in lost)
+    to_give_back = sum(line.paid_paise for line in lines.lost)
     _give_back(row, to_give_back, "the note could not be granted", now)
     for overtaken_id in fulfilment.overtaken_orders(order):
         jobs.defer("payments.tasks.close_overtaken_order", order_id=str(overtaken_id))
+    journal.record_sale(order=order, payment=row, granted=lines.granted, now=now)
+    journal.record_fee(payment=row, now=now)
     log.info("order.settled", order_id=str(order.pk), why=why, given_back=to_give_back)
 
 
 def _give_back(row: Payment, amount_paise: int, why: str, now: datetime) -> None:
     owed = min(amount_paise, row.amount_paise - row.given_back_paise)
     if owed:
-        refunds.give_back(payment=row, amount_paise=owed, why=why, now=now)
+        refunds.give_back(payment=row, amount_paise=owed, why=why, now=now, lines={})
 
 
 def difference(order: Order, payment: GatewayPayment) -> str:
@@ -202,6 +210,8 @@ def difference(order: Order, payment: GatewayPayment) -> str:
 
 def _quarantine(order: Order, row: Payment, difference: str, now: datetime) -> None:
     row.move(PaymentState.QUARANTINED, why=difference, now=now, captured_at=now)
+    journal.record_unearned(payment=row, why=difference, now=now)
+    journal.record_fee(payment=row, now=now)
     raise_alert(
         kind="payments.quarantined",
         severity=Severity.CRITICAL,

@@ -24,8 +24,9 @@ ORDER_MOVES: dict[str, set[str]] = {
     OrderState.CANCELLED: {OrderState.PAID},
     OrderState.FAILED: {OrderState.PAID},
     OrderState.PAID: {OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED},
-    OrderState.PARTIALLY_REFUNDED: {OrderState.REFUNDED},
-    OrderState.REFUNDED: set(),
+    # Back only when a bank returns a refund that had been processed.
+    OrderState.PARTIALLY_REFUNDED: {OrderState.REFUNDED, OrderState.PAID},
+    OrderState.REFUNDED: {OrderState.PARTIALLY_REFUNDED, OrderState.PAID},
 }
 
 
@@ -61,7 +62,8 @@ PAYMENT_MOVES: dict[str, set[str]] = {
     },
     PaymentState.CAPTURED: {PaymentState.REFUNDED},
     PaymentState.QUARANTINED: {PaymentState.CAPTURED, PaymentState.REFUNDED},
-    PaymentState.REFUNDED: set(),
+    # A bank may return a refund that had been processed.
+    PaymentState.REFUNDED: {PaymentState.CAPTURED, PaymentState.QUARANTINED},
 }
 
 
@@ -75,10 +77,114 @@ class RefundState(models.TextChoices):
 REFUND_MOVES: dict[str, set[str]] = {
     RefundState.REQUESTED: {RefundState.PENDING, RefundState.PROCESSED, RefundState.FAILED},
     RefundState.PENDING: {RefundState.PROCESSED, RefundState.FAILED},
-    RefundState.PROCESSED: set(),
+    # The buyer's bank may return it days later.
+    RefundState.PROCESSED: {RefundState.FAILED},
     # The gateway may have done what we were told it refused.
     RefundState.FAILED: {RefundState.PROCESSED},
 }
+
+
+class RequestState(models.TextChoices):
+    """A buyer, or staff for a buyer, asks for money back."""
+
+    REQUESTED = "requested"
+    # One of two staff has agreed.
+    ENDORSED = "endorsed"
+    APPROVED = "approved"
+    COMPLETED = "completed"
+    # The gateway or the bank refused: staff decide again.
+    FAILED = "failed"
+    REJECTED = "rejected"
+
+
+REQUEST_MOVES: dict[str, set[str]] = {
+    RequestState.REQUESTED: {RequestState.ENDORSED, RequestState.APPROVED, RequestState.REJECTED},
+    RequestState.ENDORSED: {RequestState.APPROVED, RequestState.REJECTED},
+    RequestState.APPROVED: {RequestState.COMPLETED, RequestState.FAILED},
+    RequestState.COMPLETED: {RequestState.FAILED},
+    RequestState.FAILED: {RequestState.APPROVED, RequestState.COMPLETED, RequestState.REJECTED},
+    RequestState.REJECTED: set(),
+}
+
+
+class DisputeState(models.TextChoices):
+    OPEN = "open"
+    UNDER_REVIEW = "under_review"
+    ACTION_REQUIRED = "action_required"
+    WON = "won"
+    LOST = "lost"
+    CLOSED = "closed"
+
+
+LIVE_DISPUTE = (DisputeState.OPEN, DisputeState.UNDER_REVIEW, DisputeState.ACTION_REQUIRED)
+_DECIDED = {DisputeState.WON, DisputeState.LOST, DisputeState.CLOSED}
+
+DISPUTE_MOVES: dict[str, set[str]] = {
+    DisputeState.OPEN: {DisputeState.UNDER_REVIEW, DisputeState.ACTION_REQUIRED, *_DECIDED},
+    # The bank may ask for more, any number of times.
+    DisputeState.UNDER_REVIEW: {DisputeState.ACTION_REQUIRED, *_DECIDED},
+    DisputeState.ACTION_REQUIRED: {DisputeState.UNDER_REVIEW, *_DECIDED},
+    DisputeState.WON: set(),
+    DisputeState.LOST: set(),
+    DisputeState.CLOSED: set(),
+}
+
+
+class AccountKind(models.TextChoices):
+    """Where money can be. `payments/models/ledger.py` says how it is signed."""
+
+    GATEWAY_CLEARING = "gateway_clearing"
+    GATEWAY_FEES = "gateway_fees"
+    BANK = "bank"
+    SELLER_PENDING = "seller_pending"
+    SELLER_AVAILABLE = "seller_available"
+    PLATFORM_COMMISSION = "platform_commission"
+    TAX_PAYABLE = "tax_payable"
+    REFUNDS_PAYABLE = "refunds_payable"
+    DISPUTE_HOLDS = "dispute_holds"
+    PAYOUTS_IN_TRANSIT = "payouts_in_transit"
+
+
+OWNED_ACCOUNTS = (
+    AccountKind.SELLER_PENDING,
+    AccountKind.SELLER_AVAILABLE,
+    AccountKind.PAYOUTS_IN_TRANSIT,
+)
+
+
+class TransactionKind(models.TextChoices):
+    """What moved the money."""
+
+    SALE = "sale"
+    UNEARNED = "unearned"  # captured, and it bought nothing
+    ACCEPTANCE = "acceptance"  # out of quarantine
+    GATEWAY_FEE = "gateway_fee"
+    SETTLED = "settled"  # between the gateway and our bank account
+    REFUND_OWED = "refund_owed"
+    REFUND_UNDONE = "refund_undone"
+    REFUND_PROCESSED = "refund_processed"
+    REFUND_RETURNED = "refund_returned"  # processed, then returned by the bank
+    DISPUTE_HELD = "dispute_held"
+    DISPUTE_RELEASED = "dispute_released"
+    DISPUTE_LOST = "dispute_lost"
+    ESCROW_RELEASE = "escrow_release"
+    PAYOUT_REQUESTED = "payout_requested"
+    PAYOUT_UNDONE = "payout_undone"
+    PAYOUT_PAID = "payout_paid"
+
+
+# Of each of these a subject has one at most.
+ONCE = (
+    TransactionKind.SALE,
+    TransactionKind.UNEARNED,
+    TransactionKind.ACCEPTANCE,
+    TransactionKind.GATEWAY_FEE,
+    TransactionKind.SETTLED,
+    TransactionKind.DISPUTE_LOST,
+    TransactionKind.ESCROW_RELEASE,
+    TransactionKind.PAYOUT_REQUESTED,
+    TransactionKind.PAYOUT_PAID,
+)
 
 
 class EventState(models.TextChoices):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
@@ -10,3 +11,16 @@ from django.utils import timezone
 def now() -> datetime:
     """The time as an aware UTC datetime."""
     return timezone.now()
+
+
+# Days of business are Indian days, whatever time zone a process lives in.
+INDIA = ZoneInfo("Asia/Kolkata")
+
+
+def indian_day(moment: datetime) -> date:
+    return moment.astimezone(INDIA).date()
+
+
+def indian_midnight(day: date) -> datetime:
+    """The moment at which an Indian day begins."""
+    return datetime.combine(day, time(), INDIA)

@@ -75,5 +75,7 @@ CATALOGUE: dict[str, Problem] = {
     "break_not_open": Problem(409, "The break is not open"),
     "payment_not_quarantined": Problem(409, "The payment is not in quarantine"),
     "nothing_to_give_back": Problem(409, "Nothing is to be given back"),
+    "line_exhausted": Problem(409, "Nothing more can be taken back from this note"),
+    "payment_disputed": Problem(409, "The payment is disputed"),
     "webhook_refused": Problem(400, "The webhook was not accepted"),
 }

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('notes', '0001_initial'),
-        ('payments', '0007_ask_for_open_orders'),
+        ('payments', '0008_ledger_and_returns'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -4,15 +4,23 @@ leaves a history row each time."""
 from payments.models.coupons import Coupon, CouponUse
 from payments.models.gateway import Payment, PaymentMove, Refund, RefundMove, WebhookEvent
 from payments.models.idempotency import IdempotencyKey
+from payments.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction
 from payments.models.orders import RECEIPT_PREFIX, Order, OrderItem, OrderMove
 from payments.models.reconciliation import BreakMove, ReconciliationBreak, ReconciliationRun
+from payments.models.requests import RefundRequest, RefundRequestLine, RequestMove
+from payments.models.returns import Dispute, DisputeMove, Reversal
 
 __all__ = [
     "RECEIPT_PREFIX",
     "BreakMove",
     "Coupon",
     "CouponUse",
+    "Dispute",
+    "DisputeMove",
     "IdempotencyKey",
+    "LedgerAccount",
+    "LedgerEntry",
+    "LedgerTransaction",
     "Order",
     "OrderItem",
     "OrderMove",
@@ -22,5 +30,9 @@ __all__ = [
     "ReconciliationRun",
     "Refund",
     "RefundMove",
+    "RefundRequest",
+    "RefundRequestLine",
+    "RequestMove",
+    "Reversal",
     "WebhookEvent",
 ]

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from notevault.kit.ids import uuid7
 from ops.moves import Move, Stateful
 from payments.models.orders import Order
+from payments.models.requests import RefundRequest
 from payments.states import (
     PAYMENT_MOVES,
     REFUND_MOVES,
@@ -64,6 +65,9 @@ class Payment(Settled, Stateful):
     given_back_paise = models.PositiveBigIntegerField(
         default=0, help_text="Refunds asked for and not failed; never above the amount (I4)."
     )
+    disputed_paise = models.PositiveBigIntegerField(
+        default=0, db_default=0, help_text="Held by disputes, or lost to them."
+    )
     created_at = models.DateTimeField()
     captured_at = models.DateTimeField(null=True)
 
@@ -74,7 +78,7 @@ class Payment(Settled, Stateful):
             ),
             models.CheckConstraint(
                 name="refunds_never_exceed_capture",
-                condition=Q(given_back_paise__lte=F("amount_paise")),
+                condition=Q(amount_paise__gte=F("given_back_paise") + F("disputed_paise")),
             ),
         ]
         indexes = [
@@ -104,6 +108,9 @@ class Refund(Settled, Stateful):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
+    request = models.ForeignKey(
+        RefundRequest, null=True, on_delete=models.PROTECT, related_name="refunds"
+    )
     state = models.CharField(max_length=12, choices=RefundState, default=RefundState.REQUESTED)
     amount_paise = models.PositiveBigIntegerField()
     why = models.CharField(max_length=200)

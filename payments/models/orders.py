@@ -116,6 +116,18 @@ class OrderItem(models.Model):
     commission_bps = models.PositiveSmallIntegerField()
     commission_paise = models.PositiveIntegerField()
     seller_share_paise = models.PositiveIntegerField()
+    tax_paise = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="GST within the commission."
+    )
+    reversed_paise = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Taken back by refunds and disputes not undone."
+    )
+    reversed_share_paise = models.PositiveIntegerField(default=0, db_default=0)
+    reversed_tax_paise = models.PositiveIntegerField(default=0, db_default=0)
+    release_at = models.DateTimeField(
+        null=True, help_text="When the seller's share leaves escrow; empty until it is sold."
+    )
+    released_at = models.DateTimeField(null=True)
     is_open = models.BooleanField(
         default=True, help_text="The order still waits for its money, so the note is spoken for."
     )
@@ -141,6 +153,25 @@ class OrderItem(models.Model):
                 name="item_shares_add_up",
                 condition=Q(paid_paise=F("commission_paise") + F("seller_share_paise")),
             ),
+            models.CheckConstraint(
+                name="item_tax_within_commission",
+                condition=Q(tax_paise__lte=F("commission_paise")),
+            ),
+            models.CheckConstraint(
+                name="item_gives_back_what_it_took",
+                condition=Q(
+                    reversed_paise__lte=F("paid_paise"),
+                    reversed_share_paise__lte=F("seller_share_paise"),
+                    reversed_tax_paise__lte=F("tax_paise"),
+                ),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["release_at"],
+                name="items_in_escrow",
+                condition=Q(release_at__isnull=False, released_at=None),
+            )
         ]
 
     def __str__(self) -> str:

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 import structlog
 from django.db.models.functions import Now
 
+from notevault.kit.clock import indian_day
 from payments.gateways import get_gateway
 from payments.gateways.base import GatewayError
 from payments.models import ReconciliationRun
@@ -15,7 +16,7 @@ from payments.reconciliation.desk import Day, Desk, DryDesk, Tally
 from payments.reconciliation.payment_list import compare_payments
 from payments.reconciliation.refund_list import compare_refunds
 from payments.reconciliation.settlement_report import compare_settlements, find_never_settled
-from payments.reconciliation.windows import Window, closed_windows, today
+from payments.reconciliation.windows import Window, closed_windows
 from payments.states import RunState
 
 # A bank may say yes for five days and a settlement takes up to seven, so each night looks
@@ -62,7 +63,7 @@ def reconcile_days(
 
 def nightly_days(now: datetime) -> tuple[date, date]:
     """First and last day of the nightly run; they overlap from night to night."""
-    return today(now) - timedelta(days=NIGHTLY_DAYS), today(now)
+    return indian_day(now) - timedelta(days=NIGHTLY_DAYS), indian_day(now)
 
 
 def _compare(windows: list[Window], desk: Desk, on_day: OnDay) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from notevault.kit.clock import indian_day, indian_midnight
 from payments.gateways.base import GatewayRejected, SettledEntry
 from payments.models import RECEIPT_PREFIX, Payment, Refund
 from payments.reconciliation import books, comparison, payment_list, refund_list
 from payments.reconciliation.comparison import TAKEN
 from payments.reconciliation.desk import Day, Desk
-from payments.reconciliation.windows import ONE_DAY, midnight, today
+from payments.reconciliation.windows import ONE_DAY
 from payments.states import RefundState
 
 # Two working days, and a long holiday in between.
@@ -36,9 +37,11 @@ def find_never_settled(desk: Desk, *, first: date, last: date) -> None:
     last -= SETTLED_WITHIN
     if last < first:
         return
-    captured = books.unsettled_payments(start=midnight(first), end=midnight(last + ONE_DAY))
+    captured = books.unsettled_payments(
+        start=indian_midnight(first), end=indian_midnight(last + ONE_DAY)
+    )
     for row in captured:
-        on = today(row.captured_at) if row.captured_at else first
+        on = indian_day(row.captured_at) if row.captured_at else first
         desk.take(comparison.never_settled(row), day=on)
     desk.forget(first=first, last=last, never_settled=True)
 

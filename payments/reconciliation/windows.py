@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, timedelta
 
+from notevault.kit.clock import indian_midnight
 from notevault.kit.errors import DomainError
 
-# The gateway's days, whatever time zone the process lives in.
-INDIA = ZoneInfo("Asia/Kolkata")
 ONE_DAY = timedelta(days=1)
 # What is younger is no difference yet: its news may be on the way.
 GRACE = timedelta(minutes=10)
@@ -29,15 +27,6 @@ class Window:
     end: datetime
 
 
-def midnight(day: date) -> datetime:
-    """The moment at which an Indian day begins."""
-    return datetime.combine(day, time(), INDIA)
-
-
-def today(now: datetime) -> date:
-    return now.astimezone(INDIA).date()
-
-
 def closed_windows(*, start: date, end: date, now: datetime) -> list[Window]:
     """A window a day from `start` to `end`, both included, as far as they are over.
 
@@ -53,6 +42,6 @@ def closed_windows(*, start: date, end: date, now: datetime) -> list[Window]:
 
 def _windows(start: date, end: date, until: datetime) -> Iterator[Window]:
     day = start
-    while day <= end and midnight(day) < until:
-        yield Window(day, midnight(day), min(midnight(day + ONE_DAY), until))
+    while day <= end and indian_midnight(day) < until:
+        yield Window(day, indian_midnight(day), min(indian_midnight(day + ONE_DAY), until))
         day += ONE_DAY

@@ -14,13 +14,14 @@ from notes.models import Note
 from notes.tests.factories import make_note
 from notevault.accounts.models import User
 from notevault.kit import clock
+from notevault.kit.clock import indian_day
 from payments import gateways
 from payments.gateways.base import Gateway
 from payments.gateways.razorpay import RazorpayGateway
 from payments.models import Order, ReconciliationBreak
 from payments.reconciliation.desk import Tally
 from payments.reconciliation.runs import reconcile_days
-from payments.reconciliation.windows import ONE_DAY, today
+from payments.reconciliation.windows import ONE_DAY
 from payments.sandbox.server import RunningSandbox, running_sandbox
 from payments.settlement import settle_payment
 from payments.tests.factories import make_order
@@ -77,7 +78,7 @@ class Shop:
     def reconcile(self, *, later: timedelta = LATER, days: int = 1, **options: Any) -> Tally:
         """From yesterday on, with all that has happened in this test, so much later."""
         now = clock.now()
-        first = today(now) - ONE_DAY
+        first = indian_day(now) - ONE_DAY
         return reconcile_days(
             start=first, end=first + ONE_DAY * (days + 1), now=now + later, **options
         )

@@ -239,7 +239,7 @@ class TestRefundEvents:
             "refunded",
             9900,
         )
-        assert NoteAccess.objects.get().revoked_why == "refunded in full"
+        assert NoteAccess.objects.get().revoked_why == "its price has gone back"
         assert order.items.get().outcome == "given_back"
         assert Alert.objects.get().kind == "payments.refund_made_elsewhere"
 

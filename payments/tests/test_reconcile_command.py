@@ -11,9 +11,10 @@ from django.core.management import CommandError, call_command
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from notevault.kit import clock
+from notevault.kit.clock import indian_day
 from payments import tasks
 from payments.models import Payment, ReconciliationBreak, ReconciliationRun
-from payments.reconciliation.windows import GRACE, ONE_DAY, today
+from payments.reconciliation.windows import GRACE, ONE_DAY
 from payments.tests.factories import event_body, signed
 from payments.tests.reconciling import LATER, breaks, shop_on_sandbox
 from payments.webhooks import inbox
@@ -41,10 +42,10 @@ def an_hour_later(monkeypatch):
 def reconcile(*flags: str, out: StringIO | None = None) -> tuple[int, list[str]]:
     """Exit code and lines of a run from yesterday on."""
     out, code = out or StringIO(), 0
-    start = today(clock.now()) - ONE_DAY
+    start = indian_day(clock.now()) - ONE_DAY
     try:
         call_command(
-            "reconcile", f"--from={start}", f"--to={today(clock.now())}", *flags, stdout=out
+            "reconcile", f"--from={start}", f"--to={indian_day(clock.now())}", *flags, stdout=out
         )
     except SystemExit as end:
         code = end.code
@@ -87,7 +88,7 @@ class TestReconcile:
 
         _code, lines = reconcile(out=Terminal())
 
-        assert lines[1].startswith(f"{today(clock.now())}  so far: 1 payments, 0 refunds, ")
+        assert lines[1].startswith(f"{indian_day(clock.now())}  so far: 1 payments, 0 refunds, ")
 
     def test_takes_yesterday_when_no_day_is_named(self, shop):
         out = StringIO()
@@ -95,7 +96,7 @@ class TestReconcile:
         call_command("reconcile", stdout=out)
 
         run = ReconciliationRun.objects.get()
-        assert run.first_day == run.last_day == today(clock.now()) - ONE_DAY
+        assert run.first_day == run.last_day == indian_day(clock.now()) - ONE_DAY
 
     def test_of_days_that_make_no_sense_exits_with_2(self, gateway):
         with pytest.raises(CommandError, match="is before the first day") as refusal:
@@ -124,7 +125,7 @@ class TestTheNightlyJob:
 
         run = ReconciliationRun.objects.get()
         assert run.state == "finished"
-        assert run.first_day == today(clock.now()) - 10 * ONE_DAY
+        assert run.first_day == indian_day(clock.now()) - 10 * ONE_DAY
 
     def test_is_repeated_while_the_gateway_is_down(self, gateway, run_jobs, an_hour_later):
         gateway.is_down = True
@@ -145,7 +146,7 @@ class TestTheNightlyJob:
         run_jobs()
 
         assert breaks() == [("missing_here", "payment", "healed", 9900)]
-        assert ReconciliationBreak.objects.get().day == today(clock.now() - LATER)
+        assert ReconciliationBreak.objects.get().day == indian_day(clock.now() - LATER)
 
 
 class TestASettlementEvent:

@@ -10,13 +10,14 @@ from uuid import UUID
 
 from alerts.models import Severity
 from alerts.services import raise_alert
+from notevault.kit.clock import indian_day
 from ops import jobs
 from ops.transactions import use_case
 from payments import checkout, refunds, selectors
 from payments.gateways import entities, get_gateway
 from payments.gateways.base import GatewayPayment, GatewayRejected
 from payments.models import WebhookEvent
-from payments.reconciliation.windows import GRACE, today
+from payments.reconciliation.windows import GRACE
 from payments.settlement import settle_payment
 from payments.states import EventState
 
@@ -130,7 +131,7 @@ def note_dispute(news: News) -> str:
 @use_case
 def reconcile_settlement(news: News) -> str:
     """What is settled is compared with our books, once it is no longer too young for that."""
-    day = today(news.created_at).isoformat()
+    day = indian_day(news.created_at).isoformat()
     jobs.defer(
         "payments.tasks.reconcile",
         delay=2 * GRACE,

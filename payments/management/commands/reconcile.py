@@ -9,10 +9,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from notevault.kit import clock, money
+from notevault.kit.clock import indian_day
 from payments.gateways.base import GatewayError
 from payments.reconciliation.desk import Tally
 from payments.reconciliation.runs import reconcile_days
-from payments.reconciliation.windows import ONE_DAY, DaysOutOfRange, today
+from payments.reconciliation.windows import ONE_DAY, DaysOutOfRange
 
 BAD_INPUT, GATEWAY_SILENT = 2, 3
 
@@ -38,7 +39,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = clock.now()
-        end = options["end"] or today(now) - ONE_DAY
+        end = options["end"] or indian_day(now) - ONE_DAY
         try:
             tally = reconcile_days(
                 start=options["start"] or end,

@@ -1,0 +1,197 @@
+"""What each event of a sale, a refund or a dispute moves in the ledger. Steps.
+
+The house's parts are one entry a transaction; a seller's are one for each order line, so
+that the seller's account reads like a list of sales.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from payments.ledger.posting import Leg, is_posted, post
+from payments.models import (
+    Dispute,
+    LedgerTransaction,
+    Order,
+    OrderItem,
+    Payment,
+    Refund,
+    Reversal,
+)
+from payments.states import AccountKind, TransactionKind
+
+
+def record_sale(
+    *,
+    order: Order,
+    payment: Payment,
+    granted: Sequence[OrderItem],
+    now: datetime,
+) -> None:
+    """A payment has bought these lines; what it paid beside them is owed to the buyer.
+
+    One that was in quarantine was recorded as unearned, and is taken from there. Staff may
+    accept less than the order asks for, and then the house bears the difference.
+    """
+    was_unearned = is_posted(kind=TransactionKind.UNEARNED, subject_id=payment.pk)
+    sold = [_seller_leg(item, item.seller_share_paise) for item in granted]
+    tax = sum(item.tax_paise for item in granted)
+    commission = sum(item.commission_paise for item in granted) - tax
+    owed = max(0, payment.amount_paise - sum(item.paid_paise for item in granted))
+    short = sum(leg.amount_paise for leg in sold) + tax + commission + owed - payment.amount_paise
+    source = AccountKind.REFUNDS_PAYABLE if was_unearned else AccountKind.GATEWAY_CLEARING
+    post(
+        kind=TransactionKind.ACCEPTANCE if was_unearned else TransactionKind.SALE,
+        subject_id=payment.pk,
+        order_id=order.pk,
+        currency=payment.currency,
+        now=now,
+        legs=[
+            Leg(source, -payment.amount_paise),
+            *sold,
+            Leg(AccountKind.PLATFORM_COMMISSION, commission - short),
+            Leg(AccountKind.TAX_PAYABLE, tax),
+            Leg(AccountKind.REFUNDS_PAYABLE, owed),
+        ],
+    )
+
+
+def record_unearned(*, payment: Payment, why: str, now: datetime) -> None:
+    """Captured money that bought nothing: it is owed to the buyer from the start."""
+    post(
+        kind=TransactionKind.UNEARNED,
+        subject_id=payment.pk,
+        order_id=payment.order_id,
+        currency=payment.currency,
+        why=why,
+        now=now,
+        legs=_moved(
+            AccountKind.GATEWAY_CLEARING, AccountKind.REFUNDS_PAYABLE, payment.amount_paise
+        ),
+    )
+
+
+def record_captured(*, payment: Payment, now: datetime) -> None:
+    """Money that the gateway gives back has come in before, also if we never heard of it."""
+    posted = LedgerTransaction.objects.filter(
+        subject_id=payment.pk, kind__in=[TransactionKind.SALE, TransactionKind.UNEARNED]
+    )
+    if not posted.exists():
+        record_unearned(payment=payment, why="learnt of by its refund", now=now)
+
+
+def record_fee(*, payment: Payment, now: datetime) -> None:
+    """What the gateway keeps of a captured payment, once it has said how much."""
+    kind = TransactionKind.GATEWAY_FEE
+    if not payment.fee_paise or is_posted(kind=kind, subject_id=payment.pk):
+        return
+    post(
+        kind=kind,
+        subject_id=payment.pk,
+        order_id=payment.order_id,
+        currency=payment.currency,
+        now=now,
+        legs=_moved(AccountKind.GATEWAY_FEES, AccountKind.GATEWAY_CLEARING, payment.fee_paise),
+    )
+
+
+def record_refund_owed(
+    *, refund: Refund, payment: Payment, reversals: Sequence[Reversal], now: datetime
+) -> None:
+    legs = _taken(reversals, into=AccountKind.REFUNDS_PAYABLE)
+    _record(TransactionKind.REFUND_OWED, refund, payment, legs, now)
+
+
+def record_refund_undone(
+    *, refund: Refund, payment: Payment, reversals: Sequence[Reversal], now: datetime
+) -> None:
+    legs = _taken(reversals, into=AccountKind.REFUNDS_PAYABLE)
+    _record(TransactionKind.REFUND_UNDONE, refund, payment, _undone(legs), now)
+
+
+def record_refund_processed(*, refund: Refund, payment: Payment, now: datetime) -> None:
+    _record(TransactionKind.REFUND_PROCESSED, refund, payment, _paid_out(refund), now)
+
+
+def record_refund_returned(*, refund: Refund, payment: Payment, now: datetime) -> None:
+    """A bank returned what had been processed."""
+    _record(TransactionKind.REFUND_RETURNED, refund, payment, _undone(_paid_out(refund)), now)
+
+
+def record_dispute_held(
+    *, dispute: Dispute, payment: Payment, reversals: Sequence[Reversal], now: datetime
+) -> None:
+    legs = _held(dispute, reversals)
+    _record(TransactionKind.DISPUTE_HELD, dispute, payment, legs, now)
+
+
+def record_dispute_released(
+    *, dispute: Dispute, payment: Payment, reversals: Sequence[Reversal], now: datetime
+) -> None:
+    legs = _undone(_held(dispute, reversals))
+    _record(TransactionKind.DISPUTE_RELEASED, dispute, payment, legs, now)
+
+
+def record_dispute_lost(*, dispute: Dispute, payment: Payment, now: datetime) -> None:
+    """The gateway keeps what was held. What it takes beyond, the house bears."""
+    beyond = dispute.deducted_paise - dispute.held_paise
+    legs = [
+        Leg(AccountKind.DISPUTE_HOLDS, -dispute.held_paise),
+        Leg(AccountKind.GATEWAY_CLEARING, dispute.deducted_paise),
+        Leg(AccountKind.PLATFORM_COMMISSION, -beyond),
+    ]
+    _record(TransactionKind.DISPUTE_LOST, dispute, payment, legs, now)
+
+
+def _record(
+    kind: TransactionKind,
+    subject: Refund | Dispute,
+    payment: Payment,
+    legs: Sequence[Leg],
+    now: datetime,
+) -> None:
+    post(
+        kind=kind,
+        subject_id=subject.pk,
+        order_id=payment.order_id,
+        currency=payment.currency,
+        legs=legs,
+        now=now,
+    )
+
+
+def _seller_leg(item: OrderItem, amount_paise: int) -> Leg:
+    """In escrow until it has been released; then the seller's own, even below zero."""
+    kind = AccountKind.SELLER_AVAILABLE if item.released_at else AccountKind.SELLER_PENDING
+    return Leg(kind, amount_paise, owner_id=item.seller_id, item_id=item.pk)
+
+
+def _taken(reversals: Sequence[Reversal], *, into: AccountKind) -> list[Leg]:
+    return [
+        *(_seller_leg(row.item, -row.seller_share_paise) for row in reversals),
+        Leg(AccountKind.PLATFORM_COMMISSION, -sum(row.commission_paise for row in reversals)),
+        Leg(AccountKind.TAX_PAYABLE, -sum(row.tax_paise for row in reversals)),
+        Leg(into, sum(row.amount_paise for row in reversals)),
+    ]
+
+
+def _held(dispute: Dispute, reversals: Sequence[Reversal]) -> list[Leg]:
+    """From the lines, and from what was owed to the buyer already."""
+    unearned = dispute.held_paise - sum(row.amount_paise for row in reversals)
+    return [
+        *_taken(reversals, into=AccountKind.DISPUTE_HOLDS),
+        *_moved(AccountKind.REFUNDS_PAYABLE, AccountKind.DISPUTE_HOLDS, unearned),
+    ]
+
+
+def _paid_out(refund: Refund) -> list[Leg]:
+    return _moved(AccountKind.REFUNDS_PAYABLE, AccountKind.GATEWAY_CLEARING, refund.amount_paise)
+
+
+def _moved(source: AccountKind, to: AccountKind, amount_paise: int) -> list[Leg]:
+    return [Leg(source, -amount_paise), Leg(to, amount_paise)]
+
+
+def _undone(legs: Sequence[Leg]) -> list[Leg]:
+    return [leg.reversed() for leg in legs]

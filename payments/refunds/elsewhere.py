@@ -1,0 +1,89 @@
+"""Refunds that somebody made at the gateway, and the gateway's news of any refund."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import Sum
+
+from alerts.models import Severity
+from alerts.services import raise_alert
+from ops.transactions import use_case
+from payments import locks
+from payments.gateways import get_gateway
+from payments.gateways.base import GatewayRefund
+from payments.models import Payment, Refund
+from payments.refunds.outcome import RefundsOverlap, take_over
+from payments.refunds.owing import count, take_from_lines
+from payments.states import RefundState
+
+
+class PaymentNotKnownYet(Exception):
+    """A refund of a payment that nobody has told us of; its news is on the way."""
+
+
+def take_in_refunds(*, gateway_payment_id: str, source: str, now: datetime) -> None:
+    """Ask the gateway for all refunds of a payment and take in each."""
+    for reply in get_gateway().list_refunds(gateway_payment_id):
+        take_in_refund(reply=reply, source=source, now=now)
+
+
+@use_case
+def take_in_refund(*, reply: GatewayRefund, source: str, now: datetime) -> Refund | None:
+    """Record a refund that the gateway tells of, whoever made it.
+
+    One of ours goes on as its reply says. One made elsewhere gets a row and an alert, and
+    once it is complete, the accesses of the lines that have gone back whole are revoked.
+    None for one that failed before we heard of it. Raises PaymentNotKnownYet, and
+    RefundsOverlap when refunds of ours claim the same money.
+    """
+    found = locks.lock_payment_with_order(gateway_payment_id=reply.payment_id)
+    if found is None:
+        raise PaymentNotKnownYet(reply.payment_id)
+    order, payment = found
+    refund = _find_refund(payment, reply)
+    if refund is None:
+        if reply.status == "failed":
+            return None
+        refund = _record_foreign(payment, reply, source, now)
+    take_over(order, payment, refund, reply, now)
+    return refund
+
+
+def _find_refund(payment: Payment, reply: GatewayRefund) -> Refund | None:
+    """The refund that the gateway speaks of, by its id there or by our key."""
+    for refund in locks.lock_refunds(payment):
+        if refund.gateway_refund_id == reply.id or refund.idempotency_key == reply.receipt:
+            return refund
+    return None
+
+
+def _record_foreign(payment: Payment, reply: GatewayRefund, source: str, now: datetime) -> Refund:
+    known = payment.refunds.exclude(state=RefundState.FAILED)
+    with_row = known.aggregate(total=Sum("amount_paise"))["total"] or 0
+    # What the payment said of refunds before any of them had a row is counted already.
+    new = max(0, reply.amount_paise - (payment.given_back_paise - with_row))
+    taken = payment.given_back_paise + payment.disputed_paise
+    if taken + new > payment.amount_paise:
+        raise RefundsOverlap(reply.id)
+    count(payment, new)
+    raise_alert(
+        kind="payments.refund_made_elsewhere",
+        severity=Severity.HIGH,
+        message=(
+            f"A refund of {reply.amount_paise} paise was made outside of NoteVault. It is in "
+            "the books; the access stays unless a line has gone back whole."
+        ),
+        metadata={"gateway_refund_id": reply.id, "payment_id": reply.payment_id},
+        dedupe_key=f"foreign-refund:{reply.id}",
+        now=now,
+    )
+    refund = Refund.objects.create(
+        payment=payment,
+        amount_paise=reply.amount_paise,
+        why=f"made at the gateway, told by {source}",
+        gateway_refund_id=reply.id,
+        created_at=now,
+    )
+    take_from_lines(payment, refund, None, now)
+    return refund

@@ -1,0 +1,153 @@
+"""What became of a refund: complete, under way, or failed, and what follows from it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Sum
+
+from alerts.models import Severity
+from alerts.services import raise_alert
+from ops.transactions import use_case
+from payments import fulfilment, locks, reversals
+from payments.gateways.base import GatewayRefund
+from payments.ledger import journal
+from payments.models import Order, Payment, Refund
+from payments.refunds.owing import count, give_back, hear_of_refunds, take_from_lines
+from payments.states import PaymentState, RefundState, RequestState
+
+
+class RefundsOverlap(Exception):
+    """A refund made elsewhere and one of ours want the same money; the gateway decides
+    which of them is made, and then there is room for the other's row."""
+
+
+@use_case
+def record_reply(*, refund_id: UUID, reply: GatewayRefund, now: datetime) -> None:
+    """Take over what the gateway says of a refund of ours; old news changes nothing."""
+    order, payment, refund = locks.lock_refund(refund_id)
+    take_over(order, payment, refund, reply, now)
+
+
+def take_over(
+    order: Order, payment: Payment, refund: Refund, reply: GatewayRefund, now: datetime
+) -> None:
+    """A step. Raises RefundsOverlap."""
+    match reply.status:
+        case "processed":
+            _complete(order, payment, refund, reply.id, now)
+        case "pending" if refund.can_move(RefundState.PENDING):
+            refund.move(RefundState.PENDING, why="accepted", now=now, gateway_refund_id=reply.id)
+        case "failed":
+            _fail(order, payment, refund, "failed at the gateway", now)
+
+
+@use_case
+def fail_refund(*, refund_id: UUID, why: str, now: datetime) -> None:
+    """The gateway refuses it for good, or a bank has returned it: its lines keep their money
+    and their accesses, and staff are told."""
+    order, payment, refund = locks.lock_refund(refund_id)
+    _fail(order, payment, refund, why, now)
+
+
+@use_case
+def replace_refund(*, refund_id: UUID, left_paise: int, why: str, now: datetime) -> None:
+    """Owe what is left of a payment in the place of a refund that asks for more."""
+    _order, payment, refund = locks.lock_refund(refund_id)
+    if not _move_to_failed(payment, refund, why, now):
+        return
+    if left_paise:
+        give_back(
+            payment=payment,
+            amount_paise=left_paise,
+            why=refund.why,
+            now=now,
+            request_id=refund.request_id,
+        )
+    else:
+        _tell_request(refund, RequestState.FAILED, why, now)
+    hear_of_refunds(payment.gateway_payment_id)
+
+
+def _complete(
+    order: Order, payment: Payment, refund: Refund, gateway_refund_id: str, now: datetime
+) -> None:
+    if not refund.can_move(RefundState.PROCESSED):
+        return
+    _owe_again(payment, refund, now)
+    refund.move(
+        RefundState.PROCESSED,
+        why="processed by the gateway",
+        now=now,
+        processed_at=now,
+        gateway_refund_id=gateway_refund_id,
+    )
+    done = payment.refunds.filter(state=RefundState.PROCESSED)
+    refunded = done.aggregate(total=Sum("amount_paise"))["total"]
+    if refunded == payment.amount_paise and payment.can_move(PaymentState.REFUNDED):
+        payment.move(PaymentState.REFUNDED, why="refunded in full", now=now)
+    fulfilment.follow_returns(order=order, payment=payment, why=refund.why, now=now)
+    _tell_request(refund, RequestState.COMPLETED, "the money has gone back", now)
+    journal.record_captured(payment=payment, now=now)
+    journal.record_refund_processed(refund=refund, payment=payment, now=now)
+
+
+def _owe_again(payment: Payment, refund: Refund, now: datetime) -> None:
+    """A refund that was taken for failed goes through after all.
+
+    Raises RefundsOverlap while another one has been owed in its place.
+    """
+    if refund.state != RefundState.FAILED:
+        return
+    taken = payment.given_back_paise + payment.disputed_paise
+    if taken + refund.amount_paise > payment.amount_paise:
+        raise RefundsOverlap(refund.gateway_refund_id or str(refund.pk))
+    count(payment, refund.amount_paise)
+    take_from_lines(payment, refund, None, now)
+
+
+def _fail(order: Order, payment: Payment, refund: Refund, why: str, now: datetime) -> None:
+    was_processed = refund.state == RefundState.PROCESSED
+    if not _move_to_failed(payment, refund, why, now):
+        return
+    if was_processed:
+        _unrefund(payment, why, now)
+        fulfilment.follow_returns(order=order, payment=payment, why=why, now=now)
+    _tell_request(refund, RequestState.FAILED, why, now)
+    raise_alert(
+        kind="payments.refund_failed",
+        severity=Severity.CRITICAL,
+        message=f"A refund of {refund.amount_paise} paise was refused: {why}",
+        metadata={"refund_id": str(refund.pk), "payment_id": payment.gateway_payment_id},
+        dedupe_key=f"refund-failed:{refund.pk}",
+        now=now,
+    )
+
+
+def _move_to_failed(payment: Payment, refund: Refund, why: str, now: datetime) -> bool:
+    if not refund.can_move(RefundState.FAILED):
+        return False
+    if refund.state == RefundState.PROCESSED:
+        journal.record_refund_returned(refund=refund, payment=payment, now=now)
+    refund.move(RefundState.FAILED, why=why, now=now)
+    count(payment, -refund.amount_paise)
+    undone = reversals.undo(refund.reversals.all(), now=now)
+    journal.record_refund_undone(refund=refund, payment=payment, reversals=undone, now=now)
+    return True
+
+
+def _unrefund(payment: Payment, why: str, now: datetime) -> None:
+    """A payment that was refunded in full is again what it was before."""
+    if payment.state != PaymentState.REFUNDED:
+        return
+    into = payment.moves.filter(new=PaymentState.REFUNDED).order_by("-at", "-id")
+    before = into.values_list("old", flat=True).first()
+    if before in (PaymentState.CAPTURED, PaymentState.QUARANTINED):
+        payment.move(before, why=why, now=now)
+
+
+def _tell_request(refund: Refund, to: RequestState, why: str, now: datetime) -> None:
+    request = refund.request
+    if request is not None and request.state != to and request.can_move(to):
+        request.move(to, why=why, now=now)
