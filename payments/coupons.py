@@ -116,8 +116,9 @@ def reserve(*, coupon: Coupon, order: Order, now: datetime) -> None:
     """
     free = Coupon.objects.filter(_HAS_ROOM, pk=coupon.pk, is_active=True, **_terms(coupon))
     if not free.update(uses=F("uses") + 1):
-        get_coupon(code=coupon.code, buyer_id=order.buyer_id, now=now)
-        raise CouponChanged
+        fresh = get_coupon(code=coupon.code, buyer_id=order.buyer_id, now=now)
+        # Or it was used up, and in this moment a use was given back.
+        raise CouponUsedUp if _terms(fresh) == _terms(coupon) else CouponChanged
     # Asked only now: the coupon's row is ours until the commit, so that no twin of this
     # buyer comes between. As a condition of the UPDATE it would not see a twin's use.
     _refuse_another_use_of(order.buyer_id, coupon)

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from notes.models import NoteAccess
 from notes.tests.factories import make_category, make_note
+from notevault.accounts.tests.factories import make_user
 from payments import cart, checkout, coupons
 from payments.models import Coupon, CouponUse, Order, OrderItem
 from payments.settlement import accept_quarantined, settle_payment
@@ -274,6 +275,7 @@ class TestAnOrderThatIsPaid:
         self, buyer, stranger, note, coupon, gateway, now, with_coupon, late
     ):
         code = CODE if with_coupon else None
+        self._settled(make_user("first"), note, None, gateway, now, late)  # opens the accounts
 
         plain = self._settled(stranger, note, None, gateway, now, late)
         measured = self._settled(buyer, note, code, gateway, now, late)
@@ -285,9 +287,7 @@ class TestAnOrderThatIsPaid:
         if late:
             checkout.cancel_order(order_id=order.pk, buyer_id=buyer.pk, now=now)
         payment = gateway.pay(order.gateway_order_id)
-        with CaptureQueriesContext(
-            connection,
-        ) as captured:
+        with CaptureQueriesContext(connection) as captured:
             settle(order, payment, now)
         return len(captured)
 
