@@ -63,6 +63,6 @@ class Throttle(BaseThrottle):
 
 
 class SharedThrottle(Throttle):
-    """For sign-in, registration, orders and verification: one count for all pods."""
+    """For sign-in, registration, orders, coupons and verification: one count for all pods."""
 
     cache_alias = "default"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,11 @@ def make_coupon(code: str = "DIWALI-10", **fields: Any) -> Coupon:
     percentage = {"percent": 10, "max_discount_paise": 10_000}
     kind = {} if "flat_paise" in fields else percentage
     return Coupon.objects.create(code=code, **{"valid_from": LONG_AGO, **kind, **fields})
+
+
+def told(payment: GatewayPayment, **fields: Any) -> GatewayPayment:
+    """The payment as the gateway tells of it, but for these fields."""
+    return replace(payment, **fields)
 
 
 def payment_entity(payment: GatewayPayment) -> dict[str, Any]:
