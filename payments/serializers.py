@@ -34,7 +34,7 @@ class NotesField(serializers.ListField):
 
 class CartRequest(serializers.Serializer[Any]):
     note_ids = NotesField()
-    coupon_code = CouponCodeField(required=False, allow_null=True, default=None)
+    coupon_code = CouponCodeField(required=False, default=None)
 
 
 class CouponPreviewRequest(serializers.Serializer[Any]):

@@ -29,7 +29,9 @@ def notes(seller):
 
 
 def send(api, url, notes, code="DIWALI-10"):
-    body = {"note_ids": [str(note.pk) for note in notes], "coupon_code": code}
+    body = {"note_ids": [str(note.pk) for note in notes]}
+    if code is not None:
+        body["coupon_code"] = code
     return api.post(url, body, format="json")
 
 
