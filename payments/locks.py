@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from payments.models import (
+    Coupon,
     InvoiceSeries,
     LedgerAccount,
     Order,
@@ -57,6 +58,11 @@ def lock_or_open_break(
     """The one row of a matter, and whether it is new. Locked with no other row."""
     breaks = ReconciliationBreak.objects.select_for_update()
     return breaks.get_or_create(**matter, defaults=defaults)
+
+
+def lock_coupon(coupon_id: UUID) -> Coupon:
+    """Nobody reserves a use of it meanwhile. Locked with no other row."""
+    return Coupon.objects.select_for_update(no_key=True).get(pk=coupon_id)
 
 
 def lock_invoice_series(prefix: str, financial_year: str) -> InvoiceSeries:

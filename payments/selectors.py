@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.urls import reverse
 
 from notevault.kit.errors import DomainError
@@ -34,6 +34,7 @@ _ORDER = (
     "currency",
     "subtotal_paise",
     "discount_paise",
+    "coupon_discount_paise",
     "total_paise",
     "gateway_order_id",
     "created_at",
@@ -42,7 +43,17 @@ _ORDER = (
     "billing_name",
     "billing_state",
 )
-_ITEM = ("order_id", "note_id", "title", "price_paise", "discount_paise", "paid_paise", "outcome")
+_ITEM = (
+    "order_id",
+    "note_id",
+    "title",
+    "price_paise",
+    "discount_paise",
+    "coupon_discount_paise",
+    "paid_paise",
+    "outcome",
+)
+_IN_BULK = F("discount_paise") - F("coupon_discount_paise")
 
 
 class OrderNotFound(DomainError):
@@ -51,7 +62,9 @@ class OrderNotFound(DomainError):
 
 
 def list_orders(buyer_id: UUID) -> QuerySet[Any, Any]:
-    rows: QuerySet[Any, Any] = Order.objects.filter(buyer_id=buyer_id).values(*_ORDER)
+    rows: QuerySet[Any, Any] = Order.objects.filter(buyer_id=buyer_id).values(
+        *_ORDER, bulk_discount_paise=_IN_BULK, coupon_code=F("coupon__code")
+    )
     return rows
 
 
@@ -66,7 +79,8 @@ def get_order(*, order_id: UUID, buyer_id: UUID) -> Row:
 def complete(rows: list[Row]) -> list[Row]:
     """Add items and next action to order rows: four queries for any number of rows."""
     ids = [row["id"] for row in rows]
-    items = _by_order(OrderItem.objects.filter(order_id__in=ids).values(*_ITEM))
+    lines_of = OrderItem.objects.filter(order_id__in=ids)
+    items = _by_order(lines_of.values(*_ITEM, bulk_discount_paise=_IN_BULK))
     payments = _by_order(Payment.objects.filter(order_id__in=ids).values("order_id", "state"))
     owed = Refund.objects.filter(
         payment__order_id__in=ids, state__in=[RefundState.REQUESTED, RefundState.PENDING]

@@ -20,6 +20,7 @@ urlpatterns = [
         invoice_views.CreditNoteView.as_view(),
         name="credit-note",
     ),
+    path("coupons/preview", views.CouponPreviewView.as_view(), name="coupon-preview"),
     path("payments/verify", views.VerifyView.as_view(), name="verify"),
     path("webhooks/razorpay", views.WebhookView.as_view(), name="webhook"),
 ]

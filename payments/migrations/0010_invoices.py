@@ -37,7 +37,7 @@ DROP TRIGGER invoices_never_change ON payments_invoice;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', '0008_ledger_and_returns'),
+        ('payments', '0009_coupons'),
     ]
 
     operations = [
