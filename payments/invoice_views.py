@@ -36,6 +36,8 @@ def pdf_response(invoice: Invoice) -> HttpResponse:
 
 
 class InvoiceView(APIView):
+    throttle_scope = "document"
+
     @extend_schema(
         operation_id="get_invoice",
         tags=["buying"],
@@ -79,6 +81,8 @@ def _row(note: Invoice) -> dict[str, Any]:
 
 
 class CreditNoteView(APIView):
+    throttle_scope = "document"
+
     @extend_schema(
         operation_id="get_credit_note",
         tags=["after"],
@@ -95,7 +99,7 @@ class VerificationView(APIView):
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
-    throttle_scope = "verify"
+    throttle_scope = "document"
 
     @extend_schema(exclude=True)
     def get(self, request: Request, invoice_id: UUID, signature: str) -> HttpResponse:

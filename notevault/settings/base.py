@@ -208,6 +208,7 @@ THROTTLE_RATES = {
     "order": env.str("THROTTLE_ORDER", default="30/min"),
     "verify": env.str("THROTTLE_VERIFY", default="60/min"),
     "coupon": env.str("THROTTLE_COUPON", default="60/h"),
+    "document": env.str("THROTTLE_DOCUMENT", default="60/min"),
     "upload": env.str("THROTTLE_UPLOAD", default="60/h"),
 }
 for _scope, _rate in THROTTLE_RATES.items():

@@ -300,7 +300,7 @@ class TestVerificationPage:
         assert page_of(invoice).status_code == 200
 
     def test_is_throttled_by_address(self, invoice, settings):
-        settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "verify": "3/h"}
+        settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "document": "3/h"}
 
         answers = [page_of(invoice, "0" * 64).status_code for _ in range(4)]
 
