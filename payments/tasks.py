@@ -75,12 +75,12 @@ def close_overtaken_order(*, order_id: str) -> None:
     checkout.close_overtaken_order(order_id=UUID(order_id), now=clock.now())
 
 
-@job(queue="payments")
+@job(queue="payments", retries=A_DAY)
 def issue_invoice(*, order_id: str) -> None:
     issuing.issue_invoice(order_id=UUID(order_id), now=clock.now())
 
 
-@job(queue="payments")
+@job(queue="payments", retries=A_DAY)
 def issue_credit_note(*, refund_id: str | None = None, dispute_id: str | None = None) -> None:
     """Of a refund or of a dispute: one of the two is named."""
     issuing.issue_credit_note(
@@ -90,7 +90,7 @@ def issue_credit_note(*, refund_id: str | None = None, dispute_id: str | None = 
     )
 
 
-@job(queue="payments")
+@job(queue="payments", retries=A_DAY)
 def issue_debit_note(*, refund_id: str) -> None:
     issuing.issue_debit_note(refund_id=UUID(refund_id), now=clock.now())
 
