@@ -19,6 +19,11 @@ VIEW_SALES = (
     "payments.view_refundmove",
     "payments.view_webhookevent",
 )
+VIEW_DISPUTES = (
+    "payments.view_dispute",
+    "payments.view_disputemove",
+    "payments.view_reversal",
+)
 VIEW_RECONCILIATION = (
     "payments.view_reconciliationrun",
     "payments.view_reconciliationbreak",
@@ -29,6 +34,7 @@ VIEW_NOTES = (
     "notes.view_notemove",
     "notes.view_category",
     "notes.view_noteaccess",
+    "notes.view_downloadevent",
 )
 VIEW_OPS = (
     "ops.view_circuitbreaker",
@@ -37,9 +43,16 @@ VIEW_OPS = (
     "ops.view_deadlettermove",
 )
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Support": (*VIEW_SALES, *VIEW_NOTES, "notes.reset_downloads", "accounts.view_user"),
+    "Support": (
+        *VIEW_SALES,
+        *VIEW_DISPUTES,
+        *VIEW_NOTES,
+        "notes.reset_downloads",
+        "accounts.view_user",
+    ),
     "Finance": (
         *VIEW_SALES,
+        *VIEW_DISPUTES,
         *VIEW_RECONCILIATION,
         *VIEW_OPS,
         "alerts.view_alert",
@@ -56,6 +69,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Auditor": (
         *VIEW_SALES,
+        *VIEW_DISPUTES,
         *VIEW_RECONCILIATION,
         *VIEW_NOTES,
         *VIEW_OPS,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from payments.models import LedgerAccount, Order, Payment, ReconciliationBreak, Refund
+from payments.models import Dispute, LedgerAccount, Order, Payment, ReconciliationBreak, Refund
 from payments.states import AccountKind
 
 
@@ -34,6 +34,11 @@ def lock_payment_with_order(**which: UUID | str) -> tuple[Order, Payment] | None
 def lock_refunds(payment: Payment) -> list[Refund]:
     """All refunds of a payment that is locked already."""
     return list(payment.refunds.select_for_update().order_by("pk"))
+
+
+def lock_disputes(payment: Payment) -> list[Dispute]:
+    """All disputes of a payment that is locked already, the oldest first."""
+    return list(payment.disputes.select_for_update().order_by("created_at", "pk"))
 
 
 def lock_refund(refund_id: UUID) -> tuple[Order, Payment, Refund]:

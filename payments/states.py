@@ -222,6 +222,7 @@ class BreakSubject(models.TextChoices):
     PAYMENT = "payment"
     REFUND = "refund"
     SETTLEMENT = "settlement"
+    DISPUTE = "dispute"
 
 
 class BreakState(models.TextChoices):

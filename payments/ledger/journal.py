@@ -122,6 +122,8 @@ def record_refund_returned(*, refund: Refund, payment: Payment, now: datetime) -
 def record_dispute_held(
     *, dispute: Dispute, payment: Payment, reversals: Sequence[Reversal], now: datetime
 ) -> None:
+    """Taken from the lines until the bank decides; or, of a dispute that is lost already,
+    to make good what the house bore of it."""
     legs = _held(dispute, reversals)
     _record(TransactionKind.DISPUTE_HELD, dispute, payment, legs, now)
 
@@ -178,10 +180,12 @@ def _taken(reversals: Sequence[Reversal], *, into: AccountKind) -> list[Leg]:
 
 def _held(dispute: Dispute, reversals: Sequence[Reversal]) -> list[Leg]:
     """From the lines, and from what was owed to the buyer already."""
+    is_paid = is_posted(kind=TransactionKind.DISPUTE_LOST, subject_id=dispute.pk)
+    into = AccountKind.PLATFORM_COMMISSION if is_paid else AccountKind.DISPUTE_HOLDS
     unearned = dispute.held_paise - sum(row.amount_paise for row in reversals)
     return [
-        *_taken(reversals, into=AccountKind.DISPUTE_HOLDS),
-        *_moved(AccountKind.REFUNDS_PAYABLE, AccountKind.DISPUTE_HOLDS, unearned),
+        *_taken(reversals, into=into),
+        *_moved(AccountKind.REFUNDS_PAYABLE, into, unearned),
     ]
 
 
