@@ -12,6 +12,7 @@ from unfold.admin import TabularInline
 from notevault.kit import clock, money
 from ops.admin import HistoryInline, ReadOnlyAdmin, staff_id
 from payments import refunds
+from payments.disputes import admin as _disputes  # noqa: F401 registers the queue
 from payments.models import (
     BreakMove,
     Order,

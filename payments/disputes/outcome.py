@@ -104,9 +104,7 @@ def _lose(
     why: str,
     now: datetime,
 ) -> None:
-    dispute.move(
-        DisputeState.LOST, why=why, now=now, decided_at=now, deducted_paise=deducted_paise
-    )
+    dispute.move(DisputeState.LOST, why=why, now=now, decided_at=now, deducted_paise=deducted_paise)
     _fit(dispute, payment, now)
     fulfilment.follow_returns(order=order, payment=payment, why="a dispute was lost", now=now)
     holds.tell_if_taken_twice(dispute, payment, now)
@@ -138,9 +136,7 @@ def _learn(dispute: Dispute, heard: GatewayDispute) -> None:
         dispute.save(update_fields=changed)
 
 
-def _refuse_second_decision(
-    dispute: Dispute, to: DisputeState, source: str, now: datetime
-) -> None:
+def _refuse_second_decision(dispute: Dispute, to: DisputeState, source: str, now: datetime) -> None:
     """Old news is nothing. A decision against the one we have acted on is for staff."""
     if to in LIVE_DISPUTE or DisputeState.LOST not in (dispute.state, to):
         return

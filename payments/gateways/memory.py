@@ -100,9 +100,7 @@ class MemoryGateway:
         with self._lock:
             dispute = self._disputes[dispute_id]
             taken = dispute.amount_paise if deducted_paise is None else deducted_paise
-            moved = replace(
-                dispute, status=status, deducted_paise=taken if status == "lost" else 0
-            )
+            moved = replace(dispute, status=status, deducted_paise=taken if status == "lost" else 0)
             self._disputes[dispute_id] = moved
             if moved.deducted_paise:
                 self._moved_at[dispute_id] = datetime.now(UTC)

@@ -238,7 +238,8 @@ class Store:
             "FROM disputes d JOIN payments p ON p.id = d.payment_id "
             "JOIN orders o ON o.id = p.order_id WHERE d.lost_at BETWEEN :start AND :end) s "
             "LEFT JOIN adjustments a ON a.entity_id = s.id "
-            "ORDER BY settled_at, refund IS NOT NULL, dispute IS NOT NULL, s.seq LIMIT :count OFFSET :skip",
+            "ORDER BY settled_at, refund IS NOT NULL, dispute IS NOT NULL, s.seq "
+            "LIMIT :count OFFSET :skip",
             vars(page),
         )
 
