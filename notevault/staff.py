@@ -29,6 +29,7 @@ VIEW_RECONCILIATION = (
     "payments.view_reconciliationbreak",
     "payments.view_breakmove",
 )
+VIEW_COUPONS = ("payments.view_coupon", "payments.view_couponuse")
 VIEW_NOTES = (
     "notes.view_note",
     "notes.view_notemove",
@@ -46,6 +47,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Support": (
         *VIEW_SALES,
         *VIEW_DISPUTES,
+        *VIEW_COUPONS,
         *VIEW_NOTES,
         "notes.reset_downloads",
         "accounts.view_user",
@@ -53,11 +55,14 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Finance": (
         *VIEW_SALES,
         *VIEW_DISPUTES,
+        *VIEW_COUPONS,
         *VIEW_RECONCILIATION,
         *VIEW_OPS,
         "alerts.view_alert",
         "payments.resolve_quarantine",
         "payments.close_break",
+        "payments.add_coupon",
+        "payments.change_coupon",
         "ops.replay_deadletter",
         "ops.force_breaker",
     ),
@@ -70,6 +75,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Auditor": (
         *VIEW_SALES,
         *VIEW_DISPUTES,
+        *VIEW_COUPONS,
         *VIEW_RECONCILIATION,
         *VIEW_NOTES,
         *VIEW_OPS,

@@ -35,6 +35,9 @@ def fit(*, payment: Payment, now: datetime, room_paise: int = 0) -> None:
         free -= target
         if target != dispute.held_paise:
             targets.append((dispute, target))
+    if not targets:
+        return
+    journal.lock_accounts_of(payment)
     was_held = {dispute.pk: dispute.held_paise for dispute, _ in targets}
     for dispute, _ in targets:
         _let_go(dispute, payment, now)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from payments.ledger.posting import Leg, is_posted, post
+from payments import locks
+from payments.ledger.posting import Leg, Posting, kinds_posted, post
 from payments.models import (
     Dispute,
-    LedgerTransaction,
     Order,
     OrderItem,
     Payment,
@@ -22,78 +22,89 @@ from payments.models import (
 from payments.states import AccountKind, TransactionKind
 
 
+MOVED_BY_RETURNS = (
+    AccountKind.GATEWAY_CLEARING,
+    AccountKind.PLATFORM_COMMISSION,
+    AccountKind.TAX_PAYABLE,
+    AccountKind.REFUNDS_PAYABLE,
+    AccountKind.DISPUTE_HOLDS,
+)
+
+
 def record_sale(
     *,
     order: Order,
     payment: Payment,
     granted: Sequence[OrderItem],
+    was_captured: bool,
     now: datetime,
 ) -> None:
     """A payment has bought these lines; what it paid beside them is owed to the buyer.
 
-    One that was in quarantine was recorded as unearned, and is taken from there. Staff may
-    accept less than the order asks for, and then the house bears the difference.
+    One that we knew as captured before was recorded as unearned, and is taken from there.
+    Staff may accept less than the order asks for, and then the house bears the difference.
     """
-    was_unearned = is_posted(kind=TransactionKind.UNEARNED, subject_id=payment.pk)
-    sold = [_seller_leg(item, item.seller_share_paise) for item in granted]
-    tax = sum(item.tax_paise for item in granted)
-    commission = sum(item.commission_paise for item in granted) - tax
-    owed = max(0, payment.amount_paise - sum(item.paid_paise for item in granted))
-    short = sum(leg.amount_paise for leg in sold) + tax + commission + owed - payment.amount_paise
+    posted = kinds_posted(payment.pk) if was_captured else set()
+    was_unearned = TransactionKind.UNEARNED in posted
     source = AccountKind.REFUNDS_PAYABLE if was_unearned else AccountKind.GATEWAY_CLEARING
-    post(
+    sale = Posting(
         kind=TransactionKind.ACCEPTANCE if was_unearned else TransactionKind.SALE,
         subject_id=payment.pk,
         order_id=order.pk,
         currency=payment.currency,
-        now=now,
-        legs=[
-            Leg(source, -payment.amount_paise),
-            *sold,
-            Leg(AccountKind.PLATFORM_COMMISSION, commission - short),
-            Leg(AccountKind.TAX_PAYABLE, tax),
-            Leg(AccountKind.REFUNDS_PAYABLE, owed),
-        ],
+        legs=[Leg(source, -payment.amount_paise), *_sold(payment, granted)],
     )
+    post([sale, *_fee(payment, posted)], now=now)
 
 
 def record_unearned(*, payment: Payment, why: str, now: datetime) -> None:
     """Captured money that bought nothing: it is owed to the buyer from the start."""
-    post(
+    posted = kinds_posted(payment.pk)
+    if posted & {TransactionKind.SALE, TransactionKind.UNEARNED}:
+        return
+    unearned = Posting(
         kind=TransactionKind.UNEARNED,
         subject_id=payment.pk,
         order_id=payment.order_id,
         currency=payment.currency,
         why=why,
-        now=now,
         legs=_moved(
             AccountKind.GATEWAY_CLEARING, AccountKind.REFUNDS_PAYABLE, payment.amount_paise
         ),
     )
-
-
-def record_captured(*, payment: Payment, now: datetime) -> None:
-    """Money that the gateway gives back has come in before, also if we never heard of it."""
-    posted = LedgerTransaction.objects.filter(
-        subject_id=payment.pk, kind__in=[TransactionKind.SALE, TransactionKind.UNEARNED]
-    )
-    if not posted.exists():
-        record_unearned(payment=payment, why="learnt of by its refund", now=now)
+    post([unearned, *_fee(payment, posted)], now=now)
 
 
 def record_fee(*, payment: Payment, now: datetime) -> None:
-    """What the gateway keeps of a captured payment, once it has said how much."""
-    kind = TransactionKind.GATEWAY_FEE
-    if not payment.fee_paise or is_posted(kind=kind, subject_id=payment.pk):
-        return
-    post(
-        kind=kind,
+    """What the gateway keeps of a captured payment, if it has said so only now."""
+    post(_fee(payment, kinds_posted(payment.pk)), now=now)
+
+
+def _fee(payment: Payment, posted: set[str]) -> list[Posting]:
+    if not payment.fee_paise or TransactionKind.GATEWAY_FEE in posted:
+        return []
+    fee = Posting(
+        kind=TransactionKind.GATEWAY_FEE,
         subject_id=payment.pk,
         order_id=payment.order_id,
         currency=payment.currency,
-        now=now,
         legs=_moved(AccountKind.GATEWAY_FEES, AccountKind.GATEWAY_CLEARING, payment.fee_paise),
     )
+    return [fee]
+
+
+def _sold(payment: Payment, granted: Sequence[OrderItem]) -> list[Leg]:
+    sold = [_seller_leg(item, item.seller_share_paise) for item in granted]
+    tax = sum(item.tax_paise for item in granted)
+    commission = sum(item.commission_paise for item in granted) - tax
+    paid = sum(item.paid_paise for item in granted)
+    short = max(0, paid - payment.amount_paise)
+    return [
+        *sold,
+        Leg(AccountKind.PLATFORM_COMMISSION, commission - short),
+        Leg(AccountKind.TAX_PAYABLE, tax),
+        Leg(AccountKind.REFUNDS_PAYABLE, max(0, payment.amount_paise - paid)),
+    ]
 
 
 def record_refund_owed(
@@ -146,6 +157,15 @@ def record_dispute_lost(*, dispute: Dispute, payment: Payment, now: datetime) ->
     _record(TransactionKind.DISPUTE_LOST, dispute, payment, legs, now)
 
 
+def lock_accounts_of(payment: Payment) -> None:
+    """Lock, at once and in their order, all accounts that refunds and disputes of a payment
+    move: for whoever records several of them in one transaction."""
+    lines = payment.order.items.only("seller_id", "released_at")
+    places = {(_seller_account(item), item.seller_id, payment.currency) for item in lines}
+    places |= {(kind, None, payment.currency) for kind in MOVED_BY_RETURNS}
+    locks.lock_accounts(places)
+
+
 def _record(
     kind: TransactionKind,
     subject: Refund | Dispute,
@@ -153,20 +173,24 @@ def _record(
     legs: Sequence[Leg],
     now: datetime,
 ) -> None:
-    post(
+    posting = Posting(
         kind=kind,
         subject_id=subject.pk,
         order_id=payment.order_id,
         currency=payment.currency,
         legs=legs,
-        now=now,
     )
+    post([posting], now=now)
 
 
 def _seller_leg(item: OrderItem, amount_paise: int) -> Leg:
+    account = _seller_account(item)
+    return Leg(account, amount_paise, owner_id=item.seller_id, item_id=item.pk)
+
+
+def _seller_account(item: OrderItem) -> AccountKind:
     """In escrow until it has been released; then the seller's own, even below zero."""
-    kind = AccountKind.SELLER_AVAILABLE if item.released_at else AccountKind.SELLER_PENDING
-    return Leg(kind, amount_paise, owner_id=item.seller_id, item_id=item.pk)
+    return AccountKind.SELLER_AVAILABLE if item.released_at else AccountKind.SELLER_PENDING
 
 
 def _taken(reversals: Sequence[Reversal], *, into: AccountKind) -> list[Leg]:
@@ -180,7 +204,7 @@ def _taken(reversals: Sequence[Reversal], *, into: AccountKind) -> list[Leg]:
 
 def _held(dispute: Dispute, reversals: Sequence[Reversal]) -> list[Leg]:
     """From the lines, and from what was owed to the buyer already."""
-    is_paid = is_posted(kind=TransactionKind.DISPUTE_LOST, subject_id=dispute.pk)
+    is_paid = TransactionKind.DISPUTE_LOST in kinds_posted(dispute.pk)
     into = AccountKind.PLATFORM_COMMISSION if is_paid else AccountKind.DISPUTE_HOLDS
     unearned = dispute.held_paise - sum(row.amount_paise for row in reversals)
     return [

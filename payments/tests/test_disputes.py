@@ -15,7 +15,7 @@ from alerts.models import Alert
 from notes.models import NoteAccess
 from notes.tests.factories import make_note
 from payments import refunds
-from payments.ledger.posting import Leg, post
+from payments.ledger.posting import Leg, Posting, post
 from payments.models import OrderItem, Payment, Refund, Reversal
 from payments.settlement import settle_payment
 from payments.states import AccountKind, TransactionKind
@@ -53,7 +53,7 @@ def release_escrow(seller, now):
         Leg(AccountKind.SELLER_AVAILABLE, 8415, seller.pk),
     ]
     subject = OrderItem.objects.get().pk
-    post(kind=TransactionKind.ESCROW_RELEASE, subject_id=subject, legs=legs, now=now)
+    post([Posting(TransactionKind.ESCROW_RELEASE, subject, legs)], now=now)
 
 
 class TestADisputeThatIsOpened:
