@@ -20,6 +20,11 @@ VIEW_SALES = (
     "payments.view_webhookevent",
     "payments.view_invoice",
 )
+VIEW_DISPUTES = (
+    "payments.view_dispute",
+    "payments.view_disputemove",
+    "payments.view_reversal",
+)
 VIEW_RECONCILIATION = (
     "payments.view_reconciliationrun",
     "payments.view_reconciliationbreak",
@@ -31,6 +36,7 @@ VIEW_NOTES = (
     "notes.view_notemove",
     "notes.view_category",
     "notes.view_noteaccess",
+    "notes.view_downloadevent",
 )
 VIEW_OPS = (
     "ops.view_circuitbreaker",
@@ -41,6 +47,7 @@ VIEW_OPS = (
 GROUPS: dict[str, tuple[str, ...]] = {
     "Support": (
         *VIEW_SALES,
+        *VIEW_DISPUTES,
         *VIEW_COUPONS,
         *VIEW_NOTES,
         "notes.reset_downloads",
@@ -48,6 +55,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Finance": (
         *VIEW_SALES,
+        *VIEW_DISPUTES,
         *VIEW_COUPONS,
         *VIEW_RECONCILIATION,
         *VIEW_OPS,
@@ -67,6 +75,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Auditor": (
         *VIEW_SALES,
+        *VIEW_DISPUTES,
         *VIEW_COUPONS,
         *VIEW_RECONCILIATION,
         *VIEW_NOTES,

@@ -115,8 +115,8 @@ CHECKS = (
                || ' is captured, settles nothing, and only ' || p.given_back_paise || ' of '
                || p.amount_paise || ' paise go back'
         FROM payments_payment p
-        WHERE p.state = 'captured' AND NOT p.settles AND p.given_back_paise < p.amount_paise
-          AND p.amount_paise - p.given_back_paise > (
+        WHERE p.state = 'captured' AND NOT p.settles
+          AND p.amount_paise - p.given_back_paise - p.disputed_paise > (
               SELECT coalesce(sum(f.amount_paise), 0) FROM payments_refund f
               WHERE f.payment_id = p.id AND f.state = 'failed')
         """,
@@ -152,15 +152,16 @@ CHECKS = (
         "A line that was not granted goes back to the paisa",
         """
         SELECT p.id, 'payment ' || p.gateway_payment_id || ': ' || sum(i.paid_paise)
-               || ' paise of lines are not granted, ' || p.given_back_paise || ' go back'
+               || ' paise of lines are not granted, ' || p.given_back_paise + p.disputed_paise
+               || ' go back'
         FROM payments_payment p
         JOIN payments_orderitem i ON i.order_id = p.order_id AND i.outcome = 'given_back'
         WHERE p.settles AND p.state IN ('captured', 'refunded')
-          AND p.amount_paise - p.given_back_paise > (
+          AND p.amount_paise - p.given_back_paise - p.disputed_paise > (
               SELECT coalesce(sum(f.amount_paise), 0) FROM payments_refund f
               WHERE f.payment_id = p.id AND f.state = 'failed')
         GROUP BY p.id
-        HAVING p.given_back_paise < least(sum(i.paid_paise), p.amount_paise)
+        HAVING p.given_back_paise + p.disputed_paise < least(sum(i.paid_paise), p.amount_paise)
         """,
     ),
     Check(

@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 
 from payments.models import (
     Coupon,
+    Dispute,
     InvoiceSeries,
     LedgerAccount,
     Order,
@@ -42,6 +43,11 @@ def lock_payment_with_order(**which: UUID | str) -> tuple[Order, Payment] | None
 def lock_refunds(payment: Payment) -> list[Refund]:
     """All refunds of a payment that is locked already."""
     return list(payment.refunds.select_for_update().order_by("pk"))
+
+
+def lock_disputes(payment: Payment) -> list[Dispute]:
+    """All disputes of a payment that is locked already, the oldest first."""
+    return list(payment.disputes.select_for_update().order_by("created_at", "pk"))
 
 
 def lock_refund(refund_id: UUID) -> tuple[Order, Payment, Refund]:

@@ -228,6 +228,7 @@ class BreakSubject(models.TextChoices):
     PAYMENT = "payment"
     REFUND = "refund"
     SETTLEMENT = "settlement"
+    DISPUTE = "dispute"
 
 
 class BreakState(models.TextChoices):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import date
 from uuid import UUID
 
 from notevault.kit import clock, crash
 from ops import jobs
 from ops.jobs import Retries, RetryLater, job, periodic
-from payments import checkout, idempotency, polling, refunds, sweepers
+from payments import checkout, disputes, idempotency, polling, provenance, refunds, sweepers
 from payments.gateways.base import NO_ANSWER
 from payments.invoices import issuing
 from payments.reconciliation import runs
@@ -17,7 +18,7 @@ from payments.webhooks import handlers
 # Pauses double from a second to a quarter of an hour: about a day in all.
 A_DAY = Retries(attempts=140, first_s=1, longest_s=900)
 NEWS_MISSING = (
-    handlers.OrderNotKnownYet,
+    provenance.OrderNotKnownYet,
     refunds.PaymentNotKnownYet,
     refunds.RefundsOverlap,
 )
@@ -133,6 +134,23 @@ def sweep_lost_events() -> None:
 @periodic("23 * * * *", queue="sweepers")
 def sweep_pending_refunds() -> None:
     _sweep("pending-refunds")
+
+
+@periodic("*/10 * * * *", queue="sweepers")
+def sweep_open_disputes() -> None:
+    _sweep("open-disputes")
+
+
+@periodic("7 * * * *", queue="sweepers")
+def sweep_unanswered_disputes() -> None:
+    _sweep("unanswered-disputes")
+
+
+@periodic("37 * * * *", queue="sweepers")
+def find_unheard_disputes() -> None:
+    """A gateway that gives no answer is asked again in an hour."""
+    with contextlib.suppress(*NO_ANSWER):
+        disputes.find_unheard(now=clock.now())
 
 
 @periodic("13 * * * *", queue="payments")

@@ -23,6 +23,7 @@ PAGES = {
     "order": "payments_order",
     "payment": "payments_payment",
     "refund": "payments_refund",
+    "dispute": "payments_dispute",
     "coupon": "payments_coupon",
     "webhook": "payments_webhookevent",
     "invoice": "payments_invoice",
@@ -33,7 +34,7 @@ PAGES = {
     "letter": "ops_deadletter",
     "group": "auth_group",
 }
-SALES = {"order", "payment", "refund", "webhook", "invoice"}
+SALES = {"order", "payment", "refund", "dispute", "webhook", "invoice"}
 NOTES = {"note", "category", "access"}
 RECONCILIATION = {"run", "break"}
 CELLAR = {"breaker", "letter"}
@@ -98,7 +99,7 @@ class TestGroups:
 
     def test_may_see_the_history_of_what_they_see(self):
         for labels in staff.GROUPS.values():
-            for model in ("note", "order", "payment", "refund"):
+            for model in ("note", "order", "payment", "refund", "dispute"):
                 seen = [label for label in labels if label.endswith(f".view_{model}")]
                 moves = [label for label in labels if label.endswith(f".view_{model}move")]
                 assert len(seen) == len(moves)
