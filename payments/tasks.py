@@ -8,7 +8,7 @@ from uuid import UUID
 from notevault.kit import clock, crash
 from ops import jobs
 from ops.jobs import Retries, RetryLater, job, periodic
-from payments import checkout, idempotency, polling, refunds, sweepers
+from payments import checkout, idempotency, mails, polling, refunds, sweepers
 from payments.gateways.base import NO_ANSWER
 from payments.reconciliation import runs
 from payments.webhooks import handlers
@@ -72,6 +72,23 @@ def capture_held(*, order_id: str) -> None:
 @job(queue="payments")
 def close_overtaken_order(*, order_id: str) -> None:
     checkout.close_overtaken_order(order_id=UUID(order_id), now=clock.now())
+
+
+@job(queue="mails", retries=A_DAY)
+def mail_sale(*, order_id: str) -> None:
+    mails.tell_each_of_sale(order_id=UUID(order_id))
+
+
+@job(queue="mails", retries=A_DAY)
+def send_mail(*, kind: str, subject_id: str, recipient_id: str) -> None:
+    try:
+        mails.send(
+            kind=mails.MailKind(kind),
+            subject_id=UUID(subject_id),
+            recipient_id=UUID(recipient_id),
+        )
+    except mails.MailNotSent as error:
+        raise RetryLater(str(error)) from error
 
 
 def _sweep(name: str) -> None:

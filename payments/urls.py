@@ -1,6 +1,7 @@
 from django.urls import path
 
 from payments import views
+from payments.selling import views as selling
 
 app_name = "payments"
 
@@ -9,6 +10,9 @@ urlpatterns = [
     path("orders/preview", views.OrderPreviewView.as_view(), name="preview"),
     path("orders/<uuid:order_id>", views.OrderDetailView.as_view(), name="order"),
     path("orders/<uuid:order_id>/cancel", views.OrderCancelView.as_view(), name="cancel"),
+    path("seller/dashboard", selling.DashboardView.as_view(), name="dashboard"),
+    path("seller/ledger", selling.StatementView.as_view(), name="statement"),
+    path("seller/ledger.csv", selling.StatementFileView.as_view(), name="statement-file"),
     path("payments/verify", views.VerifyView.as_view(), name="verify"),
     path("webhooks/razorpay", views.WebhookView.as_view(), name="webhook"),
 ]

@@ -31,6 +31,7 @@ GOOD = {
     "CLOUDINARY_API_KEY": "837264519283746",
     "CLOUDINARY_API_SECRET": "Hn4vTq8mWx2zLk6pRc0bYs3dJf7",
     "FRONTEND_URL": "https://notevault.com",
+    "EMAIL_URL": "smtp+tls://notevault:unused@127.0.0.1:1",
 }
 
 

@@ -10,7 +10,7 @@ from django.db.models import Sum
 from alerts.models import Severity
 from alerts.services import raise_alert
 from ops.transactions import use_case
-from payments import fulfilment, locks, reversals
+from payments import fulfilment, locks, mails, reversals
 from payments.gateways.base import GatewayRefund
 from payments.ledger import journal
 from payments.models import Order, Payment, Refund
@@ -89,6 +89,7 @@ def _complete(
         payment.move(PaymentState.REFUNDED, why="refunded in full", now=now)
     fulfilment.follow_returns(order=order, payment=payment, why=refund.why, now=now)
     _tell_request(refund, RequestState.COMPLETED, "the money has gone back", now)
+    mails.tell(kind=mails.MailKind.REFUND_COMPLETED, subject_id=refund.pk)
     journal.record_captured(payment=payment, now=now)
     journal.record_refund_processed(refund=refund, payment=payment, now=now)
 
@@ -115,6 +116,7 @@ def _fail(order: Order, payment: Payment, refund: Refund, why: str, now: datetim
         _unrefund(payment, why, now)
         fulfilment.follow_returns(order=order, payment=payment, why=why, now=now)
     _tell_request(refund, RequestState.FAILED, why, now)
+    mails.tell(kind=mails.MailKind.REFUND_FAILED, subject_id=refund.pk)
     raise_alert(
         kind="payments.refund_failed",
         severity=Severity.CRITICAL,
