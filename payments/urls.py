@@ -9,6 +9,7 @@ urlpatterns = [
     path("orders", views.OrderListView.as_view(), name="orders"),
     path("orders/preview", views.OrderPreviewView.as_view(), name="preview"),
     path("orders/<uuid:order_id>", views.OrderDetailView.as_view(), name="order"),
+    path("orders/<uuid:order_id>/timeline", views.TimelineView.as_view(), name="timeline"),
     path("orders/<uuid:order_id>/cancel", views.OrderCancelView.as_view(), name="cancel"),
     path("seller/dashboard", selling.DashboardView.as_view(), name="dashboard"),
     path("seller/ledger", selling.StatementView.as_view(), name="statement"),
