@@ -38,7 +38,7 @@ class PageRequest(serializers.Serializer[Any]):
     cursor = serializers.CharField(
         required=False,
         max_length=200,
-        validators=[RegexValidator(r"^[A-Za-z0-9_-]{44,200}$")],
+        validators=[RegexValidator(r"^[A-Za-z0-9_-]{31,200}$")],
         help_text="`next_cursor` of the page before.",
     )
     limit = serializers.IntegerField(

@@ -12,7 +12,8 @@ from django.db.models import F, Value
 from notevault.kit import clock, money
 from notevault.kit.pagination import Rows, Sort, paginate
 from ops.transactions import lend_connection
-from payments.models import LedgerAccount, LedgerEntry
+from payments.models import LedgerEntry
+from payments.selling.accounts import accounts_of
 from payments.states import AccountKind, TransactionKind
 
 Row = dict[str, Any]
@@ -63,16 +64,15 @@ def list_entries(
     end: date | None = None,
 ) -> list[Rows]:
     """One list for each account, to be merged by `paginate`. Indian days, both included."""
-    kinds = {ACCOUNTS[account]} if account else set(ACCOUNTS.values())
-    accounts = LedgerAccount.objects.filter(owner_id=seller_id, kind__in=kinds)
+    kinds = [ACCOUNTS[account]] if account else list(ACCOUNTS.values())
     names = {kind: name for name, kind in ACCOUNTS.items()}
     entries = LedgerEntry.objects.all()
     if start:
         entries = entries.filter(at__gte=clock.indian_midnight(start))
     if end:
         entries = entries.filter(at__lt=clock.indian_midnight(end + timedelta(days=1)))
-    found = accounts.order_by("pk").values_list("pk", "kind")
-    lists = [_rows(entries.filter(account_id=pk), names[AccountKind(kind)]) for pk, kind in found]
+    accounts = accounts_of(seller_id, *kinds)
+    lists = [_rows(entries.filter(account_id=pk), names[kind]) for pk, kind in accounts.items()]
     return lists or [_rows(entries.none(), "")]
 
 
