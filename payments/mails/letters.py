@@ -65,7 +65,8 @@ def _in_library(items: list[OrderItem], sold: list[OrderItem]) -> list[str]:
     lost = [item for item in items if item not in sold]
     said = []
     if sold:
-        said.append(f"{_notes(len(sold))} in your library now.")
+        are = "note is" if len(sold) == 1 else f"{len(sold)} notes are"
+        said.append(f"Your {are} in your library.")
     if lost:
         titles = ", ".join(f"“{item.title}”" for item in lost)
         amount = format_inr(sum(item.paid_paise for item in lost))

@@ -100,7 +100,9 @@ def _in_library(bought: int, asked: int) -> str:
         return "Your note is in your library." if asked == 1 else "Your notes are in your library."
     if not bought:
         return "The notes could not be given to you. Their price goes back to you."
-    return f"{bought} of {asked} notes are in your library. The price of the others goes back."
+    return (
+        f"{bought} of {asked} notes went into your library; the price of the rest goes back to you."
+    )
 
 
 def of_payment(payment: Payment) -> Iterator[Happening]:
