@@ -30,6 +30,7 @@ from payments.models import (
 )
 from payments.reconciliation.breaks import close_break
 from payments.settlement import accept_quarantined
+from payments.timeline.page import story_as_html
 
 
 class OrderHistory(HistoryInline):
@@ -77,6 +78,11 @@ class OrderAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     inlines = (ItemRows, PaymentRows, OrderHistory)
+    readonly_fields = ("story",)
+
+    @admin.display(description="Where the money is")
+    def story(self, order: Order) -> str:
+        return story_as_html(order.pk)
 
     @admin.display(description="Total", ordering="total_paise")
     def total(self, order: Order) -> str:

@@ -60,6 +60,45 @@ ORDER = response_example("To pay", _ORDER, 200, 201)
 PAID_ORDER = response_example("Paid", _PAID)
 CANCELLED_ORDER = response_example("Cancelled", _OVER)
 ORDER_LIST = response_example("A page", {"items": [_PAID], "next_cursor": None})
+TIMELINE = response_example(
+    "A refund on its way",
+    {
+        "money": {
+            "received_paise": 9900,
+            "held_by_bank_paise": 0,
+            "on_its_way_back_paise": 9900,
+            "given_back_paise": 0,
+            "disputed_paise": 0,
+        },
+        "entries": [
+            {
+                "at": "2026-11-23T13:29:41.120000Z",
+                "what": "ordered",
+                "sentence": "You ordered 1 note for ₹99.00.",
+                "amount_paise": 9900,
+            },
+            {
+                "at": "2026-11-23T13:30:04.870000Z",
+                "what": "payment_received",
+                "sentence": "We received ₹99.00.",
+                "amount_paise": 9900,
+            },
+            {
+                "at": "2026-11-23T13:30:04.870000Z",
+                "what": "order_paid",
+                "sentence": "Your note is in your library.",
+                "amount_paise": None,
+            },
+            {
+                "at": "2026-11-23T15:12:30.010000Z",
+                "what": "refund_started",
+                "sentence": "₹99.00 is on its way back to you.",
+                "amount_paise": 9900,
+            },
+        ],
+        "downloads": 0,
+    },
+)
 PREVIEW = response_example("The price", {**_PRICES, "items": [_LINE]})
 CART_WITH_COUPON = request_example(
     "One note, cheaper", {"note_ids": [_NOTE_ID], "coupon_code": "DIWALI-10"}

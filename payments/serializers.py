@@ -14,6 +14,30 @@ from payments.states import ItemOutcome, OrderState
 MAX_CART = 50
 MAX_WAIT_S = 20
 NEXT_ACTIONS = ("pay", "wait", "download", "contact_support")
+HAPPENINGS = (
+    "ordered",
+    "order_paid",
+    "order_expired",
+    "order_cancelled",
+    "order_failed",
+    "payment_held",
+    "payment_failed",
+    "payment_received",
+    "payment_in_review",
+    "payment_accepted",
+    "payment_returned",
+    "refund_asked",
+    "refund_approved",
+    "refund_rejected",
+    "refund_started",
+    "refund_accepted",
+    "refund_completed",
+    "refund_failed",
+    "dispute_opened",
+    "dispute_ended",
+    "dispute_paid_back",
+    "note_removed",
+)
 
 
 class CouponCodeField(TextField):
@@ -129,6 +153,29 @@ class OrderResponse(PriceFields):
 class OrderListResponse(serializers.Serializer[Any]):
     items = OrderResponse(many=True)
     next_cursor = serializers.CharField(allow_null=True)
+
+
+class MoneyResponse(serializers.Serializer[Any]):
+    """Where the buyer's money is now."""
+
+    received_paise = serializers.IntegerField()
+    held_by_bank_paise = serializers.IntegerField(help_text="Held for us, and not taken.")
+    on_its_way_back_paise = serializers.IntegerField()
+    given_back_paise = serializers.IntegerField()
+    disputed_paise = serializers.IntegerField(help_text="Until the buyer's bank decides.")
+
+
+class HappeningResponse(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+    what = serializers.ChoiceField(choices=HAPPENINGS)
+    sentence = serializers.CharField()
+    amount_paise = serializers.IntegerField(allow_null=True)
+
+
+class TimelineResponse(serializers.Serializer[Any]):
+    money = MoneyResponse()
+    entries = HappeningResponse(many=True, source="happenings")
+    downloads = serializers.IntegerField(help_text="Of its notes, so far.")
 
 
 class WebhookAck(serializers.Serializer[Any]):

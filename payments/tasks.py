@@ -9,7 +9,16 @@ from uuid import UUID
 from notevault.kit import clock, crash
 from ops import jobs
 from ops.jobs import Retries, RetryLater, job, periodic
-from payments import checkout, disputes, idempotency, polling, provenance, refunds, sweepers
+from payments import (
+    checkout,
+    disputes,
+    idempotency,
+    mails,
+    polling,
+    provenance,
+    refunds,
+    sweepers,
+)
 from payments.gateways.base import NO_ANSWER
 from payments.invoices import issuing
 from payments.reconciliation import runs
@@ -94,6 +103,23 @@ def issue_credit_note(*, refund_id: str | None = None, dispute_id: str | None = 
 @job(queue="payments", retries=A_DAY)
 def issue_debit_note(*, refund_id: str) -> None:
     issuing.issue_debit_note(refund_id=UUID(refund_id), now=clock.now())
+
+
+@job(queue="mails", retries=A_DAY)
+def mail_sale(*, order_id: str) -> None:
+    mails.tell_each_of_sale(order_id=UUID(order_id))
+
+
+@job(queue="mails", retries=A_DAY)
+def send_mail(*, kind: str, subject_id: str, recipient_id: str) -> None:
+    try:
+        mails.send(
+            kind=mails.MailKind(kind),
+            subject_id=UUID(subject_id),
+            recipient_id=UUID(recipient_id),
+        )
+    except mails.MailNotSent as error:
+        raise RetryLater(str(error)) from error
 
 
 def _sweep(name: str) -> None:

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from payments import invoice_views, views
+from payments.selling import views as selling
 
 app_name = "payments"
 
@@ -8,6 +9,7 @@ urlpatterns = [
     path("orders", views.OrderListView.as_view(), name="orders"),
     path("orders/preview", views.OrderPreviewView.as_view(), name="preview"),
     path("orders/<uuid:order_id>", views.OrderDetailView.as_view(), name="order"),
+    path("orders/<uuid:order_id>/timeline", views.TimelineView.as_view(), name="timeline"),
     path("orders/<uuid:order_id>/cancel", views.OrderCancelView.as_view(), name="cancel"),
     path("orders/<uuid:order_id>/invoice", invoice_views.InvoiceView.as_view(), name="invoice"),
     path(
@@ -21,6 +23,9 @@ urlpatterns = [
         name="credit-note",
     ),
     path("coupons/preview", views.CouponPreviewView.as_view(), name="coupon-preview"),
+    path("seller/dashboard", selling.DashboardView.as_view(), name="dashboard"),
+    path("seller/ledger", selling.StatementView.as_view(), name="statement"),
+    path("seller/ledger.csv", selling.StatementFileView.as_view(), name="statement-file"),
     path("payments/verify", views.VerifyView.as_view(), name="verify"),
     path("webhooks/razorpay", views.WebhookView.as_view(), name="webhook"),
 ]

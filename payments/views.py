@@ -15,7 +15,7 @@ from notevault.kit import clock, money
 from notevault.kit.pagination import PageRequest, paginate
 from notevault.kit.throttling import SharedThrottle
 from notevault.kit.views import APIView
-from payments import checkout, examples, selectors, serializers, verification
+from payments import checkout, examples, selectors, serializers, timeline, verification
 from payments.billing import Billing
 from payments.cart import quote_cart
 from payments.idempotency import idempotent
@@ -177,6 +177,20 @@ class OrderDetailView(APIView):
         if response.data["next_action"] in selectors.UNDECIDED:
             response["Retry-After"] = ASK_AGAIN_S
         return response
+
+
+class TimelineView(APIView):
+    @extend_schema(
+        operation_id="order_timeline",
+        tags=["buying"],
+        summary="What happened to an order and to its money",
+        description="Oldest first. Branch on `what`; `sentence` is to be shown.",
+        responses={200: serializers.TimelineResponse},
+        examples=[examples.TIMELINE],
+    )
+    def get(self, request: Request, order_id: UUID) -> Response:
+        story = timeline.buyers_story(order_id=order_id, buyer_id=self.user_id)
+        return Response(serializers.TimelineResponse(story).data)
 
 
 class OrderCancelView(APIView):

@@ -18,7 +18,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from notevault.kit import logging as kit_logging
-from notevault.settings import database, duration, supplier
+from notevault.settings import database, duration, mail, supplier
 
 
 def derived_key(secret: str) -> str:
@@ -293,6 +293,16 @@ supplier.refuse_impossible(state=GST_STATE, gstin=GSTIN, sac=GST_SAC)
 
 # Alerts
 SECURITY_WEBHOOK_URL = env.str("SECURITY_WEBHOOK_URL", default="")
+
+# E-mail. A job waits at most so many seconds for the server.
+EMAIL_URL = env.str("EMAIL_URL", default="")
+globals().update(mail.from_url(EMAIL_URL or "consolemail://"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = (
+    env.str("MAIL_FROM", default="")
+    or f"NoteVault <no-reply@{urlsplit(FRONTEND_URL).hostname or 'localhost'}>"
+)
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 # Jobs
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"

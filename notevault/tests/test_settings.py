@@ -35,6 +35,7 @@ GOOD = {
     "GSTIN": "29AACCN4821K1Z9",
     "INVOICE_LEGAL_NAME": "NoteVault Learning Private Limited",
     "INVOICE_ADDRESS": "12 Residency Road, Bengaluru 560025",
+    "EMAIL_URL": "smtp+tls://notevault:unused@127.0.0.1:1",
 }
 
 

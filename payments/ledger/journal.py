@@ -160,7 +160,9 @@ def lock_accounts_of(payment: Payment) -> None:
     """Lock, at once and in their order, all accounts that refunds and disputes of a payment
     move: for whoever records several of them in one transaction."""
     lines = payment.order.items.only("seller_id", "released_at")
-    places = {(_seller_account(item), item.seller_id, payment.currency) for item in lines}
+    places: set[locks.Place] = {
+        (_seller_account(item), item.seller_id, payment.currency) for item in lines
+    }
     places |= {(kind, None, payment.currency) for kind in MOVED_BY_RETURNS}
     locks.lock_accounts(places)
 

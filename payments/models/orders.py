@@ -179,7 +179,12 @@ class OrderItem(models.Model):
                 fields=["release_at"],
                 name="items_in_escrow",
                 condition=Q(release_at__isnull=False, released_at=None),
-            )
+            ),
+            models.Index(
+                fields=["seller", "release_at"],
+                name="items_in_escrow_of_seller",
+                condition=Q(release_at__isnull=False, released_at=None),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -11,7 +11,7 @@ from alerts.models import Severity
 from alerts.services import raise_alert
 from ops import jobs
 from ops.transactions import use_case
-from payments import fulfilment, holds, locks, reversals
+from payments import fulfilment, holds, locks, mails, reversals
 from payments.gateways.base import GatewayRefund
 from payments.ledger import journal
 from payments.models import Order, Payment, Refund
@@ -91,6 +91,7 @@ def _complete(
         payment.move(PaymentState.REFUNDED, why="refunded in full", now=now)
     fulfilment.follow_returns(order=order, payment=payment, why=refund.why, now=now)
     _tell_request(refund, RequestState.COMPLETED, "the money has gone back", now)
+    mails.tell(kind=mails.MailKind.REFUND_COMPLETED, subject_id=refund.pk)
     # The money came in before, also if we never heard of it.
     journal.record_unearned(payment=payment, why="learnt of by its refund", now=now)
     journal.record_refund_processed(refund=refund, payment=payment, now=now)
@@ -119,6 +120,7 @@ def _fail(order: Order, payment: Payment, refund: Refund, why: str, now: datetim
         _unrefund(payment, why, now)
     _let_disputes_follow(order, payment, why, now)
     _tell_request(refund, RequestState.FAILED, why, now)
+    mails.tell(kind=mails.MailKind.REFUND_FAILED, subject_id=refund.pk)
     raise_alert(
         kind="payments.refund_failed",
         severity=Severity.CRITICAL,
