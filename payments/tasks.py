@@ -8,7 +8,7 @@ from uuid import UUID
 from notevault.kit import clock, crash
 from ops import jobs
 from ops.jobs import Retries, RetryLater, job, periodic
-from payments import checkout, idempotency, polling, refunds, sweepers
+from payments import checkout, escrow, idempotency, polling, refunds, sweepers
 from payments.gateways.base import NO_ANSWER
 from payments.reconciliation import runs
 from payments.webhooks import handlers
@@ -112,6 +112,12 @@ def sweep_lost_events() -> None:
 @periodic("23 * * * *", queue="sweepers")
 def sweep_pending_refunds() -> None:
     _sweep("pending-refunds")
+
+
+@periodic("7 * * * *", queue="payments")
+def release_escrow() -> None:
+    for _ in escrow.release_due(now=clock.now()):
+        pass
 
 
 @periodic("13 * * * *", queue="payments")
