@@ -19,6 +19,11 @@ VIEW_SALES = (
     "payments.view_refundmove",
     "payments.view_webhookevent",
 )
+VIEW_PAYOUTS = (
+    "payments.view_payout",
+    "payments.view_payoutmove",
+    "payments.view_payoutbatch",
+)
 VIEW_RECONCILIATION = (
     "payments.view_reconciliationrun",
     "payments.view_reconciliationbreak",
@@ -37,14 +42,22 @@ VIEW_OPS = (
     "ops.view_deadlettermove",
 )
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Support": (*VIEW_SALES, *VIEW_NOTES, "notes.reset_downloads", "accounts.view_user"),
+    "Support": (
+        *VIEW_SALES,
+        *VIEW_PAYOUTS,
+        *VIEW_NOTES,
+        "notes.reset_downloads",
+        "accounts.view_user",
+    ),
     "Finance": (
         *VIEW_SALES,
+        *VIEW_PAYOUTS,
         *VIEW_RECONCILIATION,
         *VIEW_OPS,
         "alerts.view_alert",
         "payments.resolve_quarantine",
         "payments.close_break",
+        "payments.manage_payout",
         "ops.replay_deadletter",
         "ops.force_breaker",
     ),
@@ -56,6 +69,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Auditor": (
         *VIEW_SALES,
+        *VIEW_PAYOUTS,
         *VIEW_RECONCILIATION,
         *VIEW_NOTES,
         *VIEW_OPS,

@@ -87,14 +87,12 @@ class Stateful(models.Model):
         for row, _ in moves:
             if not row.can_move(to):
                 raise IllegalMove(f"{cls.__name__} {row.pk}: {row.state} → {to}")
+        history: Any = cls.HISTORY
         made = [
-            cls.HISTORY(
-                row_id=row.pk, old=row.state, new=to, why=why[:200], actor_id=actor_id, at=now
-            )
+            history(row_id=row.pk, old=row.state, new=to, why=why[:200], actor_id=actor_id, at=now)
             for row, why in moves
         ]
         for row, _ in moves:
             row.state = to
         cls._default_manager.bulk_update([row for row, _ in moves], ["state", *changed])
-        history: Any = cls.HISTORY._default_manager
-        history.bulk_create(made)
+        history._default_manager.bulk_create(made)

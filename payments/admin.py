@@ -11,6 +11,7 @@ from unfold.admin import TabularInline
 
 from notevault.kit import clock, money
 from ops.admin import HistoryInline, ReadOnlyAdmin, staff_id
+from payments import payout_admin as _payout_admin  # noqa: F401 its pages are found here
 from payments import refunds
 from payments.models import (
     BreakMove,

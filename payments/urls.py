@@ -1,6 +1,6 @@
 from django.urls import path
 
-from payments import views
+from payments import payout_views, views
 
 app_name = "payments"
 
@@ -10,5 +10,7 @@ urlpatterns = [
     path("orders/<uuid:order_id>", views.OrderDetailView.as_view(), name="order"),
     path("orders/<uuid:order_id>/cancel", views.OrderCancelView.as_view(), name="cancel"),
     path("payments/verify", views.VerifyView.as_view(), name="verify"),
+    path("seller/payouts", payout_views.PayoutListView.as_view(), name="payouts"),
+    path("seller/payouts/<uuid:payout_id>", payout_views.PayoutDetailView.as_view(), name="payout"),
     path("webhooks/razorpay", views.WebhookView.as_view(), name="webhook"),
 ]

@@ -24,6 +24,8 @@ PAGES = {
     "payment": "payments_payment",
     "refund": "payments_refund",
     "webhook": "payments_webhookevent",
+    "payout": "payments_payout",
+    "batch": "payments_payoutbatch",
     "run": "payments_reconciliationrun",
     "break": "payments_reconciliationbreak",
     "alert": "alerts_alert",
@@ -32,14 +34,15 @@ PAGES = {
     "group": "auth_group",
 }
 SALES = {"order", "payment", "refund", "webhook"}
+PAYOUTS = {"payout", "batch"}
 NOTES = {"note", "category", "access"}
 RECONCILIATION = {"run", "break"}
 CELLAR = {"breaker", "letter"}
 MAY_SEE = {
-    "Support": {"user", *SALES, *NOTES},
-    "Finance": {*SALES, *RECONCILIATION, *CELLAR, "alert"},
+    "Support": {"user", *SALES, *PAYOUTS, *NOTES},
+    "Finance": {*SALES, *PAYOUTS, *RECONCILIATION, *CELLAR, "alert"},
     "Moderator": NOTES,
-    "Auditor": {"user", *SALES, *RECONCILIATION, *NOTES, *CELLAR, "alert"},
+    "Auditor": {"user", *SALES, *PAYOUTS, *RECONCILIATION, *NOTES, *CELLAR, "alert"},
 }
 
 
@@ -88,13 +91,14 @@ class TestGroups:
             "notes.reset_downloads",
             "payments.resolve_quarantine",
             "payments.close_break",
+            "payments.manage_payout",
             "ops.replay_deadletter",
             "ops.force_breaker",
         }
 
     def test_may_see_the_history_of_what_they_see(self):
         for labels in staff.GROUPS.values():
-            for model in ("note", "order", "payment", "refund"):
+            for model in ("note", "order", "payment", "refund", "payout"):
                 seen = [label for label in labels if label.endswith(f".view_{model}")]
                 moves = [label for label in labels if label.endswith(f".view_{model}move")]
                 assert len(seen) == len(moves)
@@ -178,7 +182,7 @@ class TestDesk:
 class TestRoot:
     """Even the superuser changes no row that only use cases may write."""
 
-    READ_ONLY = ("note", "access", *sorted(SALES | RECONCILIATION), "alert")
+    READ_ONLY = ("note", "access", *sorted(SALES | PAYOUTS | RECONCILIATION), "alert")
 
     @pytest.mark.parametrize("name", READ_ONLY)
     def test_adds_no_row_by_hand(self, root, name):

@@ -19,6 +19,7 @@ from payments.payouts.decisions import (
     reject_payout,
     retry_payout,
 )
+from payments.payouts.listing import NEWEST, get_payout, list_payouts, masked, shown
 from payments.payouts.requests import (
     BalanceTooLow,
     Destination,
@@ -27,6 +28,7 @@ from payments.payouts.requests import (
 )
 
 __all__ = [
+    "NEWEST",
     "AnswerFileRefused",
     "BalanceTooLow",
     "Destination",
@@ -39,11 +41,15 @@ __all__ = [
     "apply_answers",
     "approve_payout",
     "fail_payout",
+    "get_payout",
     "list_approved",
+    "list_payouts",
     "make_batch",
+    "masked",
     "preview_answers",
     "read_answers",
     "reject_payout",
     "request_payout",
     "retry_payout",
+    "shown",
 ]

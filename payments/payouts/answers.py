@@ -156,13 +156,13 @@ def _doubled(answers: Iterable[Answer], known: Known) -> set[str]:
     """Names and UTRs that stand in the file more than once: nobody knows which is meant."""
     rows = list(answers)
     payouts = Counter(known[row.name].pk for row in rows if row.name in known)
-    utrs = Counter(row.utr for row in rows if row.utr)
+    utrs = Counter(row.utr for row in rows if row.status == PayoutState.PAID)
     names = {name for name, payout in known.items() if payouts[payout.pk] > 1}
     return names | {utr for utr, count in utrs.items() if count > 1}
 
 
 def _judge(answers: Sequence[Answer], known: Known, doubled: set[str]) -> Verdicts:
-    utrs = {answer.utr for answer in answers if answer.utr}
+    utrs = {answer.utr for answer in answers if _UTR.fullmatch(answer.utr)}
     taken = dict(Payout.objects.filter(utr__in=utrs).values_list("utr", "pk"))
     return [_verdict(answer, known.get(answer.name), doubled, taken) for answer in answers]
 
@@ -184,7 +184,7 @@ def _unclear(answer: Answer, payout: Payout, doubled: set[str]) -> str:
         return f"The status is {answer.status or 'empty'}, not paid or failed."
     if answer.name in doubled:
         return "This payout stands in the file more than once."
-    if answer.utr in doubled:
+    if answer.status == PayoutState.PAID and answer.utr in doubled:
         return f"The UTR {answer.utr} stands in the file more than once."
     if payout.attempt > 1 and _id(answer.name):
         return "This payout was sent more than once: name it by its reference."

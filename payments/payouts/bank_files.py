@@ -65,10 +65,7 @@ def read_answers(content: bytes) -> list[Answer]:
     """
     if len(content) > MAX_BYTES:
         raise AnswerFileRefused(f"The file is larger than {MAX_BYTES // 1024} KiB.")
-    try:
-        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise AnswerFileRefused("The file is not CSV in UTF-8.") from error
+    rows = _rows(content)
     columns = _columns(rows[0] if rows else [])
     answers = [
         Answer(line, **_cells(row, columns))
@@ -80,6 +77,17 @@ def read_answers(content: bytes) -> list[Answer]:
     if len(answers) > MAX_ROWS:
         raise AnswerFileRefused(f"The file has more than {MAX_ROWS} lines: split it.")
     return answers
+
+
+def _rows(content: bytes) -> list[list[str]]:
+    try:
+        text = content.decode("utf-8-sig")
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise AnswerFileRefused("The file is not CSV in UTF-8.") from error
+    if "\0" in text:
+        raise AnswerFileRefused("The file is not CSV: it holds bytes that are no text.")
+    return rows
 
 
 def _columns(header: Sequence[str]) -> dict[str, int]:
