@@ -266,8 +266,5 @@ def download(batch: PayoutBatch) -> HttpResponse:
     return HttpResponse(
         batch.content,
         content_type="text/csv; charset=utf-8",
-        headers={
-            "Content-Disposition": f'attachment; filename="{batch.file_name}"',
-            "Cache-Control": "no-store",
-        },
+        headers={"Content-Disposition": f'attachment; filename="{batch.file_name}"'},
     )
