@@ -29,6 +29,7 @@ VIEW_RECONCILIATION = (
     "payments.view_reconciliationbreak",
     "payments.view_breakmove",
 )
+VIEW_COUPONS = ("payments.view_coupon", "payments.view_couponuse")
 VIEW_NOTES = (
     "notes.view_note",
     "notes.view_notemove",
@@ -45,6 +46,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Support": (
         *VIEW_SALES,
         *VIEW_PAYOUTS,
+        *VIEW_COUPONS,
         *VIEW_NOTES,
         "notes.reset_downloads",
         "accounts.view_user",
@@ -52,12 +54,15 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Finance": (
         *VIEW_SALES,
         *VIEW_PAYOUTS,
+        *VIEW_COUPONS,
         *VIEW_RECONCILIATION,
         *VIEW_OPS,
         "alerts.view_alert",
         "payments.resolve_quarantine",
         "payments.close_break",
         "payments.manage_payout",
+        "payments.add_coupon",
+        "payments.change_coupon",
         "ops.replay_deadletter",
         "ops.force_breaker",
     ),
@@ -70,6 +75,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Auditor": (
         *VIEW_SALES,
         *VIEW_PAYOUTS,
+        *VIEW_COUPONS,
         *VIEW_RECONCILIATION,
         *VIEW_NOTES,
         *VIEW_OPS,

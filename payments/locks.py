@@ -10,7 +10,15 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from payments.models import LedgerAccount, Order, Payment, Payout, ReconciliationBreak, Refund
+from payments.models import (
+    Coupon,
+    LedgerAccount,
+    Order,
+    Payment,
+    Payout,
+    ReconciliationBreak,
+    Refund,
+)
 from payments.states import AccountKind
 
 
@@ -72,6 +80,11 @@ def lock_utrs() -> None:
     Taken before any row."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('payouts.utr', 0))")
+
+
+def lock_coupon(coupon_id: UUID) -> Coupon:
+    """Nobody reserves a use of it meanwhile. Locked with no other row."""
+    return Coupon.objects.select_for_update(no_key=True).get(pk=coupon_id)
 
 
 Place = tuple[AccountKind, UUID | None, str]

@@ -9,6 +9,7 @@ urlpatterns = [
     path("orders/preview", views.OrderPreviewView.as_view(), name="preview"),
     path("orders/<uuid:order_id>", views.OrderDetailView.as_view(), name="order"),
     path("orders/<uuid:order_id>/cancel", views.OrderCancelView.as_view(), name="cancel"),
+    path("coupons/preview", views.CouponPreviewView.as_view(), name="coupon-preview"),
     path("payments/verify", views.VerifyView.as_view(), name="verify"),
     path("seller/payouts", payout_views.PayoutListView.as_view(), name="payouts"),
     path("seller/payouts/<uuid:payout_id>", payout_views.PayoutDetailView.as_view(), name="payout"),

@@ -23,6 +23,7 @@ PAGES = {
     "order": "payments_order",
     "payment": "payments_payment",
     "refund": "payments_refund",
+    "coupon": "payments_coupon",
     "webhook": "payments_webhookevent",
     "payout": "payments_payout",
     "batch": "payments_payoutbatch",
@@ -39,10 +40,19 @@ NOTES = {"note", "category", "access"}
 RECONCILIATION = {"run", "break"}
 CELLAR = {"breaker", "letter"}
 MAY_SEE = {
-    "Support": {"user", *SALES, *PAYOUTS, *NOTES},
-    "Finance": {*SALES, *PAYOUTS, *RECONCILIATION, *CELLAR, "alert"},
+    "Support": {"user", "coupon", *SALES, *PAYOUTS, *NOTES},
+    "Finance": {"coupon", *SALES, *PAYOUTS, *RECONCILIATION, *CELLAR, "alert"},
     "Moderator": NOTES,
-    "Auditor": {"user", *SALES, *PAYOUTS, *RECONCILIATION, *NOTES, *CELLAR, "alert"},
+    "Auditor": {
+        "user",
+        "coupon",
+        *SALES,
+        *PAYOUTS,
+        *RECONCILIATION,
+        *NOTES,
+        *CELLAR,
+        "alert",
+    },
 }
 
 
@@ -80,7 +90,7 @@ class TestGroups:
     def test_have_every_permission_that_is_written_down(self, group):
         assert labels_of(group) == set(staff.GROUPS[group])
 
-    def test_change_nothing_but_categories_and_what_use_cases_offer(self):
+    def test_change_nothing_but_categories_coupons_and_what_use_cases_offer(self):
         given = set().union(*staff.GROUPS.values())
         verbs = {label for label in given if ".view_" not in label}
 
@@ -92,6 +102,8 @@ class TestGroups:
             "payments.resolve_quarantine",
             "payments.close_break",
             "payments.manage_payout",
+            "payments.add_coupon",
+            "payments.change_coupon",
             "ops.replay_deadletter",
             "ops.force_breaker",
         }
@@ -139,7 +151,7 @@ class TestDesk:
         assert seen == MAY_SEE[group]
 
     @pytest.mark.parametrize("group", MAY_SEE)
-    def test_adds_nothing_but_a_moderator_s_category(self, group):
+    def test_adds_nothing_but_a_moderator_s_category_and_finance_s_coupon(self, group):
         desk = desk_of(member_of(group))
 
         open_forms = {
@@ -148,7 +160,8 @@ class TestDesk:
             if desk.get(reverse(f"admin:{page}_add")).status_code == 200
         }
 
-        assert open_forms == ({"category"} if group == "Moderator" else set())
+        may_add = {"Moderator": {"category"}, "Finance": {"coupon"}}
+        assert open_forms == may_add.get(group, set())
 
     @pytest.mark.parametrize("group", MAY_SEE)
     def test_deletes_nothing(self, group, note):

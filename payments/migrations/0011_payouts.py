@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', '0008_ledger_and_returns'),
+        ('payments', '0009_coupons'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
