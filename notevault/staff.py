@@ -25,6 +25,11 @@ VIEW_DISPUTES = (
     "payments.view_disputemove",
     "payments.view_reversal",
 )
+VIEW_PAYOUTS = (
+    "payments.view_payout",
+    "payments.view_payoutmove",
+    "payments.view_payoutbatch",
+)
 VIEW_RECONCILIATION = (
     "payments.view_reconciliationrun",
     "payments.view_reconciliationbreak",
@@ -48,6 +53,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Support": (
         *VIEW_SALES,
         *VIEW_DISPUTES,
+        *VIEW_PAYOUTS,
         *VIEW_COUPONS,
         *VIEW_NOTES,
         "notes.reset_downloads",
@@ -56,12 +62,14 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Finance": (
         *VIEW_SALES,
         *VIEW_DISPUTES,
+        *VIEW_PAYOUTS,
         *VIEW_COUPONS,
         *VIEW_RECONCILIATION,
         *VIEW_OPS,
         "alerts.view_alert",
         "payments.resolve_quarantine",
         "payments.close_break",
+        "payments.manage_payout",
         "payments.add_coupon",
         "payments.change_coupon",
         "ops.replay_deadletter",
@@ -76,6 +84,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Auditor": (
         *VIEW_SALES,
         *VIEW_DISPUTES,
+        *VIEW_PAYOUTS,
         *VIEW_COUPONS,
         *VIEW_RECONCILIATION,
         *VIEW_NOTES,

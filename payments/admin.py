@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from notevault.kit import clock, money
 from ops.admin import HistoryInline, ReadOnlyAdmin, ReadOnlyRows, staff_id
 from payments import coupon_admin as _coupon_admin  # noqa: F401 its page is found through this module
+from payments import payout_admin as _payout_admin  # noqa: F401 its pages are found here
 from payments import refunds
 from payments.disputes import admin as _disputes  # noqa: F401 registers the queue
 from payments.invoice_admin import InvoiceAdmin

@@ -1,12 +1,13 @@
-"""Every row lock of the money code. Order: order → payment → refund, request, dispute →
+"""Every row lock of the money code. Order: order → payment → refund, request, dispute, payout →
 ledger accounts by id."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from payments.models import (
@@ -16,6 +17,7 @@ from payments.models import (
     LedgerAccount,
     Order,
     Payment,
+    Payout,
     ReconciliationBreak,
     Refund,
 )
@@ -24,6 +26,12 @@ from payments.states import AccountKind
 
 def lock_order(order_id: UUID) -> Order:
     return Order.objects.select_for_update().get(pk=order_id)
+
+
+def lock_free_orders(order_ids: Set[UUID]) -> set[UUID]:
+    """Those of the orders that nobody else has locked, locked in the order of their ids."""
+    orders = Order.objects.filter(pk__in=order_ids).order_by("pk")
+    return set(orders.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True))
 
 
 def lock_payment(gateway_payment_id: str) -> Payment | None:
@@ -64,6 +72,21 @@ def lock_or_open_break(
     """The one row of a matter, and whether it is new. Locked with no other row."""
     breaks = ReconciliationBreak.objects.select_for_update()
     return breaks.get_or_create(**matter, defaults=defaults)
+
+
+def lock_payout(payout_id: UUID) -> Payout:
+    return Payout.objects.select_for_update().get(pk=payout_id)
+
+
+def lock_payouts(payout_ids: Collection[UUID]) -> list[Payout]:
+    return list(Payout.objects.select_for_update().filter(pk__in=payout_ids).order_by("pk"))
+
+
+def lock_utrs() -> None:
+    """One transaction at a time writes UTRs, so that each sees those of the one before.
+    Taken before any row."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('payouts.utr', 0))")
 
 
 def lock_coupon(coupon_id: UUID) -> Coupon:

@@ -12,6 +12,7 @@ from ops.jobs import Retries, RetryLater, job, periodic
 from payments import (
     checkout,
     disputes,
+    escrow,
     idempotency,
     mails,
     polling,
@@ -177,6 +178,12 @@ def find_unheard_disputes() -> None:
     """A gateway that gives no answer is asked again in an hour."""
     with contextlib.suppress(*NO_ANSWER):
         disputes.find_unheard(now=clock.now())
+
+
+@periodic("7 * * * *", queue="payments")
+def release_escrow() -> None:
+    for _ in escrow.release_due(now=clock.now()):
+        pass
 
 
 @periodic("13 * * * *", queue="payments")

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from payments import invoice_views, views
+from payments import invoice_views, payout_views, views
 from payments.selling import views as selling
 
 app_name = "payments"
@@ -27,5 +27,7 @@ urlpatterns = [
     path("seller/ledger", selling.StatementView.as_view(), name="statement"),
     path("seller/ledger.csv", selling.StatementFileView.as_view(), name="statement-file"),
     path("payments/verify", views.VerifyView.as_view(), name="verify"),
+    path("seller/payouts", payout_views.PayoutListView.as_view(), name="payouts"),
+    path("seller/payouts/<uuid:payout_id>", payout_views.PayoutDetailView.as_view(), name="payout"),
     path("webhooks/razorpay", views.WebhookView.as_view(), name="webhook"),
 ]

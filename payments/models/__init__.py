@@ -7,6 +7,7 @@ from payments.models.idempotency import IdempotencyKey
 from payments.models.invoices import Invoice, InvoiceSeries
 from payments.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction
 from payments.models.orders import RECEIPT_PREFIX, Order, OrderItem, OrderMove
+from payments.models.payouts import Payout, PayoutBatch, PayoutMove
 from payments.models.reconciliation import BreakMove, ReconciliationBreak, ReconciliationRun
 from payments.models.requests import RefundRequest, RefundRequestLine, RequestMove
 from payments.models.returns import Dispute, DisputeMove, Reversal
@@ -29,6 +30,9 @@ __all__ = [
     "OrderMove",
     "Payment",
     "PaymentMove",
+    "Payout",
+    "PayoutBatch",
+    "PayoutMove",
     "ReconciliationBreak",
     "ReconciliationRun",
     "Refund",
