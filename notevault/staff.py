@@ -18,17 +18,25 @@ VIEW_SALES = (
     "payments.view_refund",
     "payments.view_refundmove",
     "payments.view_webhookevent",
+    "payments.view_invoice",
+)
+VIEW_DISPUTES = (
+    "payments.view_dispute",
+    "payments.view_disputemove",
+    "payments.view_reversal",
 )
 VIEW_RECONCILIATION = (
     "payments.view_reconciliationrun",
     "payments.view_reconciliationbreak",
     "payments.view_breakmove",
 )
+VIEW_COUPONS = ("payments.view_coupon", "payments.view_couponuse")
 VIEW_NOTES = (
     "notes.view_note",
     "notes.view_notemove",
     "notes.view_category",
     "notes.view_noteaccess",
+    "notes.view_downloadevent",
 )
 VIEW_OPS = (
     "ops.view_circuitbreaker",
@@ -37,14 +45,25 @@ VIEW_OPS = (
     "ops.view_deadlettermove",
 )
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Support": (*VIEW_SALES, *VIEW_NOTES, "notes.reset_downloads", "accounts.view_user"),
+    "Support": (
+        *VIEW_SALES,
+        *VIEW_DISPUTES,
+        *VIEW_COUPONS,
+        *VIEW_NOTES,
+        "notes.reset_downloads",
+        "accounts.view_user",
+    ),
     "Finance": (
         *VIEW_SALES,
+        *VIEW_DISPUTES,
+        *VIEW_COUPONS,
         *VIEW_RECONCILIATION,
         *VIEW_OPS,
         "alerts.view_alert",
         "payments.resolve_quarantine",
         "payments.close_break",
+        "payments.add_coupon",
+        "payments.change_coupon",
         "ops.replay_deadletter",
         "ops.force_breaker",
     ),
@@ -56,6 +75,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Auditor": (
         *VIEW_SALES,
+        *VIEW_DISPUTES,
+        *VIEW_COUPONS,
         *VIEW_RECONCILIATION,
         *VIEW_NOTES,
         *VIEW_OPS,

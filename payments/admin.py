@@ -7,13 +7,16 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from unfold.admin import TabularInline
 
 from notevault.kit import clock, money
-from ops.admin import HistoryInline, ReadOnlyAdmin, staff_id
+from ops.admin import HistoryInline, ReadOnlyAdmin, ReadOnlyRows, staff_id
+from payments import coupon_admin as _coupon_admin  # noqa: F401 its page is found through this module
 from payments import refunds
+from payments.disputes import admin as _disputes  # noqa: F401 registers the queue
+from payments.invoice_admin import InvoiceAdmin
 from payments.models import (
     BreakMove,
+    Invoice,
     Order,
     OrderItem,
     OrderMove,
@@ -42,20 +45,16 @@ class RefundHistory(HistoryInline):
     model = RefundMove
 
 
-class ReadOnlyRows(TabularInline):
-    can_delete = False
-    extra = 0
-
-    def has_add_permission(self, request: Any, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
-        return False
-
-
 class ItemRows(ReadOnlyRows):
     model = OrderItem
-    fields = ("title", "price_paise", "discount_paise", "paid_paise", "outcome")
+    fields = (
+        "title",
+        "price_paise",
+        "discount_paise",
+        "coupon_discount_paise",
+        "paid_paise",
+        "outcome",
+    )
 
 
 class PaymentRows(ReadOnlyRows):
@@ -209,3 +208,6 @@ class ReconciliationBreakAdmin(ReadOnlyAdmin):
 
         self.for_each(request, rows, close_one, "closed")
         return None
+
+
+admin.site.register(Invoice, InvoiceAdmin)

@@ -1,16 +1,28 @@
 """Real bodies for the API's documentation."""
 
 from notevault.kit.openapi import request_example, response_example
+from payments.invoice_examples import BILLING, INVOICE
 
 _NOTE_ID = "0198f0c2-b1d4-7c55-8f0e-6a2b9c3d4e5f"
 _LINE = {
     "note_id": _NOTE_ID,
     "title": "Operating Systems: scheduling and deadlocks",
     "price_paise": 9900,
+    "bulk_discount_paise": 0,
+    "coupon_discount_paise": 0,
     "discount_paise": 0,
     "paid_paise": 9900,
 }
-_PRICES = {"subtotal_paise": 9900, "discount_paise": 0, "total_paise": 9900, "currency": "INR"}
+_PRICES = {
+    "subtotal_paise": 9900,
+    "coupon_code": None,
+    "bulk_discount_paise": 0,
+    "coupon_discount_paise": 0,
+    "discount_paise": 0,
+    "total_paise": 9900,
+    "currency": "INR",
+}
+_BY_COUPON = {"coupon_discount_paise": 990, "discount_paise": 990}
 _ORDER = {
     "id": "0198f0c3-1f00-7aa1-b2c3-d4e5f6a7b8c9",
     "state": "awaiting_payment",
@@ -21,6 +33,8 @@ _ORDER = {
     "expires_at": "2026-11-23T13:59:41.120000Z",
     "paid_at": None,
     "items": [{**_LINE, "outcome": "pending"}],
+    "billing": BILLING,
+    "invoice": None,
     "checkout": {
         "key_id": "rzp_live_example",
         "gateway_order_id": "order_IluGWxBm9U8zJ8",
@@ -35,11 +49,13 @@ _PAID = {
     "next_action": "download",
     "paid_at": "2026-11-23T13:30:04.870000Z",
     "items": [{**_LINE, "outcome": "granted"}],
+    "invoice": INVOICE,
     "checkout": None,
 }
 _OVER = {**_ORDER, "state": "cancelled", "next_action": None, "checkout": None}
 
 CART = request_example("One note", {"note_ids": [_NOTE_ID]})
+ORDER_CART = request_example("One note", {"note_ids": [_NOTE_ID], "billing": BILLING})
 ORDER = response_example("To pay", _ORDER, 200, 201)
 PAID_ORDER = response_example("Paid", _PAID)
 CANCELLED_ORDER = response_example("Cancelled", _OVER)
@@ -84,6 +100,19 @@ TIMELINE = response_example(
     },
 )
 PREVIEW = response_example("The price", {**_PRICES, "items": [_LINE]})
+CART_WITH_COUPON = request_example(
+    "One note, cheaper", {"note_ids": [_NOTE_ID], "coupon_code": "DIWALI-10"}
+)
+PREVIEW_WITH_COUPON = response_example(
+    "The price with a coupon",
+    {
+        **_PRICES,
+        **_BY_COUPON,
+        "coupon_code": "DIWALI-10",
+        "total_paise": 8910,
+        "items": [{**_LINE, **_BY_COUPON, "paid_paise": 8910}],
+    },
+)
 VERIFY = request_example(
     "From Razorpay Checkout",
     {

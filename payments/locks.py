@@ -9,7 +9,16 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from payments.models import LedgerAccount, Order, Payment, ReconciliationBreak, Refund
+from payments.models import (
+    Coupon,
+    Dispute,
+    InvoiceSeries,
+    LedgerAccount,
+    Order,
+    Payment,
+    ReconciliationBreak,
+    Refund,
+)
 from payments.states import AccountKind
 
 
@@ -36,6 +45,11 @@ def lock_refunds(payment: Payment) -> list[Refund]:
     return list(payment.refunds.select_for_update().order_by("pk"))
 
 
+def lock_disputes(payment: Payment) -> list[Dispute]:
+    """All disputes of a payment that is locked already, the oldest first."""
+    return list(payment.disputes.select_for_update().order_by("created_at", "pk"))
+
+
 def lock_refund(refund_id: UUID) -> tuple[Order, Payment, Refund]:
     """The refund and all that its completion touches, in lock order."""
     ids = Refund.objects.values_list("payment__order_id", "payment_id").get(pk=refund_id)
@@ -50,6 +64,17 @@ def lock_or_open_break(
     """The one row of a matter, and whether it is new. Locked with no other row."""
     breaks = ReconciliationBreak.objects.select_for_update()
     return breaks.get_or_create(**matter, defaults=defaults)
+
+
+def lock_coupon(coupon_id: UUID) -> Coupon:
+    """Nobody reserves a use of it meanwhile. Locked with no other row."""
+    return Coupon.objects.select_for_update(no_key=True).get(pk=coupon_id)
+
+
+def lock_invoice_series(prefix: str, financial_year: str) -> InvoiceSeries:
+    """The counter, made on its first use. Locked last: every document of its year waits for it."""
+    series = InvoiceSeries.objects.select_for_update()
+    return series.get_or_create(prefix=prefix, financial_year=financial_year)[0]
 
 
 Place = tuple[AccountKind, UUID | None, str]

@@ -23,7 +23,10 @@ PAGES = {
     "order": "payments_order",
     "payment": "payments_payment",
     "refund": "payments_refund",
+    "dispute": "payments_dispute",
+    "coupon": "payments_coupon",
     "webhook": "payments_webhookevent",
+    "invoice": "payments_invoice",
     "run": "payments_reconciliationrun",
     "break": "payments_reconciliationbreak",
     "alert": "alerts_alert",
@@ -31,15 +34,15 @@ PAGES = {
     "letter": "ops_deadletter",
     "group": "auth_group",
 }
-SALES = {"order", "payment", "refund", "webhook"}
+SALES = {"order", "payment", "refund", "dispute", "webhook", "invoice"}
 NOTES = {"note", "category", "access"}
 RECONCILIATION = {"run", "break"}
 CELLAR = {"breaker", "letter"}
 MAY_SEE = {
-    "Support": {"user", *SALES, *NOTES},
-    "Finance": {*SALES, *RECONCILIATION, *CELLAR, "alert"},
+    "Support": {"user", "coupon", *SALES, *NOTES},
+    "Finance": {"coupon", *SALES, *RECONCILIATION, *CELLAR, "alert"},
     "Moderator": NOTES,
-    "Auditor": {"user", *SALES, *RECONCILIATION, *NOTES, *CELLAR, "alert"},
+    "Auditor": {"user", "coupon", *SALES, *RECONCILIATION, *NOTES, *CELLAR, "alert"},
 }
 
 
@@ -77,7 +80,7 @@ class TestGroups:
     def test_have_every_permission_that_is_written_down(self, group):
         assert labels_of(group) == set(staff.GROUPS[group])
 
-    def test_change_nothing_but_categories_and_what_use_cases_offer(self):
+    def test_change_nothing_but_categories_coupons_and_what_use_cases_offer(self):
         given = set().union(*staff.GROUPS.values())
         verbs = {label for label in given if ".view_" not in label}
 
@@ -88,13 +91,15 @@ class TestGroups:
             "notes.reset_downloads",
             "payments.resolve_quarantine",
             "payments.close_break",
+            "payments.add_coupon",
+            "payments.change_coupon",
             "ops.replay_deadletter",
             "ops.force_breaker",
         }
 
     def test_may_see_the_history_of_what_they_see(self):
         for labels in staff.GROUPS.values():
-            for model in ("note", "order", "payment", "refund"):
+            for model in ("note", "order", "payment", "refund", "dispute"):
                 seen = [label for label in labels if label.endswith(f".view_{model}")]
                 moves = [label for label in labels if label.endswith(f".view_{model}move")]
                 assert len(seen) == len(moves)
@@ -135,7 +140,7 @@ class TestDesk:
         assert seen == MAY_SEE[group]
 
     @pytest.mark.parametrize("group", MAY_SEE)
-    def test_adds_nothing_but_a_moderator_s_category(self, group):
+    def test_adds_nothing_but_a_moderator_s_category_and_finance_s_coupon(self, group):
         desk = desk_of(member_of(group))
 
         open_forms = {
@@ -144,7 +149,8 @@ class TestDesk:
             if desk.get(reverse(f"admin:{page}_add")).status_code == 200
         }
 
-        assert open_forms == ({"category"} if group == "Moderator" else set())
+        may_add = {"Moderator": {"category"}, "Finance": {"coupon"}}
+        assert open_forms == may_add.get(group, set())
 
     @pytest.mark.parametrize("group", MAY_SEE)
     def test_deletes_nothing(self, group, note):

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('payments', '0008_ledger_and_returns'),
+        ('payments', '0013_disputes'),
     ]
 
     operations = [

@@ -5,26 +5,47 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
+
+from django.db import transaction
 
 from notes.models import Note
 from notevault.accounts.models import User
 from payments.checkout import start_checkout
 from payments.gateways.base import GatewayPayment
 from payments.gateways.signatures import sign
-from payments.models import Order
+from payments.locks import lock_payment_with_order
+from payments.models import Coupon, Order, Payment, Refund
+from payments.refunds import give_back
+from payments.settlement import settle_payment
 
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parent / "vectors" / "razorpay.json").read_text()
 )
 
 
-def make_order(*, buyer: User, notes: list[Note], now: datetime) -> Order:
+def make_order(
+    *, buyer: User, notes: list[Note], now: datetime, coupon_code: str | None = None
+) -> Order:
     """An order that waits for payment; needs the `gateway` fixture."""
-    started = start_checkout(buyer_id=buyer.pk, note_ids=[note.pk for note in notes], now=now)
+    started = start_checkout(
+        buyer_id=buyer.pk,
+        note_ids=[note.pk for note in notes],
+        coupon_code=coupon_code,
+        now=now,
+    )
     return Order.objects.get(pk=started.order_id)
+
+
+def make_coupon(code: str = "DIWALI-10", **fields: Any) -> Coupon:
+    """10 % off, at most ₹100, once a buyer; a flat one takes `flat_paise`."""
+    percentage = {"percent": 10, "max_discount_paise": 10_000}
+    kind = {} if "flat_paise" in fields else percentage
+    return Coupon.objects.create(code=code, **{"valid_from": LONG_AGO, **kind, **fields})
 
 
 def told(payment: GatewayPayment, **fields: Any) -> GatewayPayment:
@@ -66,3 +87,28 @@ def event_body(event: str, entities: Mapping[str, Any], *, created_at: datetime)
 
 def signed(body: bytes, secret: str) -> dict[str, Any]:
     return {"body": body, "signature": sign(body, secret=secret)}
+
+
+def sell(*, buyer: User, notes: list[Note], gateway: Any, now: datetime, **how: Any) -> Order:
+    """An order that is paid; its jobs have not run. `how` is what a checkout takes."""
+    started = start_checkout(
+        buyer_id=buyer.pk, note_ids=[note.pk for note in notes], now=now, **how
+    )
+    order = Order.objects.get(pk=started.order_id)
+    payment = gateway.pay(order.gateway_order_id)
+    return settle_payment(order_id=order.pk, payment=payment, source="test", now=now)
+
+
+def refund_lines(*, order: Order, lines: Mapping[UUID, int], now: datetime) -> Refund:
+    """A refund of these paise of these lines, on its way; its jobs have not run."""
+    with transaction.atomic():
+        _order, payment = locked(order)
+        return give_back(
+            payment=payment, amount_paise=sum(lines.values()), why="test", now=now, lines=lines
+        )
+
+
+def locked(order: Order) -> tuple[Order, Payment]:
+    found = lock_payment_with_order(pk=order.payments.get(settles=True).pk)
+    assert found is not None
+    return found
