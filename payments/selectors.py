@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from notevault.kit.errors import DomainError
 from notevault.kit.pagination import Sort
@@ -32,6 +32,13 @@ _ORDER = (
     "paid_at",
 )
 _ITEM = ("order_id", "note_id", "title", "price_paise", "discount_paise", "paid_paise", "outcome")
+# Not shown: a line whose whole price goes back gives no download any more.
+_READABLE = Q(outcome=ItemOutcome.GRANTED) & (
+    Q(paid_paise=0) | Q(reversed_paise__lt=F("paid_paise"))
+)
+
+
+_HIDDEN = {"order_id", "is_readable"}
 
 
 class OrderNotFound(DomainError):
@@ -55,7 +62,8 @@ def get_order(*, order_id: UUID, buyer_id: UUID) -> Row:
 def complete(rows: list[Row]) -> list[Row]:
     """Add items and next action to order rows: three queries for any number of rows."""
     ids = [row["id"] for row in rows]
-    items = _by_order(OrderItem.objects.filter(order_id__in=ids).values(*_ITEM))
+    lines_of = OrderItem.objects.filter(order_id__in=ids)
+    items = _by_order(lines_of.values(*_ITEM, is_readable=_READABLE))
     payments = _by_order(Payment.objects.filter(order_id__in=ids).values("order_id", "state"))
     owed = Refund.objects.filter(
         payment__order_id__in=ids, state__in=[RefundState.REQUESTED, RefundState.PENDING]
@@ -64,11 +72,11 @@ def complete(rows: list[Row]) -> list[Row]:
     for row in rows:
         lines = items.get(row["id"], [])
         states = {payment["state"] for payment in payments.get(row["id"], [])}
-        row["items"] = [{k: v for k, v in line.items() if k != "order_id"} for line in lines]
+        row["items"] = [{k: v for k, v in line.items() if k not in _HIDDEN} for line in lines]
         row["next_action"] = next_action(
             row["state"],
             payment_states=states,
-            has_access=any(line["outcome"] == ItemOutcome.GRANTED for line in lines),
+            has_access=any(line["is_readable"] for line in lines),
             is_refunding=row["id"] in refunding,
         )
         row["checkout"] = _checkout(row) if row["next_action"] == "pay" else None

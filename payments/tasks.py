@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID
 
+from notes.storage.port import StorageUnavailable
 from notevault.kit import clock, crash
 from ops import jobs
 from ops.jobs import Retries, RetryLater, job, periodic
-from payments import checkout, idempotency, polling, refunds, sweepers
+from payments import checkout, idempotency, polling, refund_requests, refunds, sweepers
 from payments.gateways.base import NO_ANSWER
 from payments.reconciliation import runs
 from payments.webhooks import handlers
@@ -37,6 +38,14 @@ def send_refund(*, refund_id: str) -> None:
         refunds.send_refund(refund_id=UUID(refund_id), now=clock.now())
     except (*NEWS_MISSING, *NO_ANSWER) as error:
         raise RetryLater(f"{type(error).__name__}: {error}") from error
+
+
+@job(queue="files", retries=A_DAY)
+def check_refunded_files(*, request_id: str) -> None:
+    try:
+        refund_requests.check_files(request_id=UUID(request_id), now=clock.now())
+    except StorageUnavailable as error:
+        raise RetryLater(error.detail) from error
 
 
 @job(queue="payments", retries=A_DAY)

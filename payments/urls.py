@@ -1,6 +1,6 @@
 from django.urls import path
 
-from payments import views
+from payments import refund_views, views
 
 app_name = "payments"
 
@@ -10,5 +10,10 @@ urlpatterns = [
     path("orders/<uuid:order_id>", views.OrderDetailView.as_view(), name="order"),
     path("orders/<uuid:order_id>/cancel", views.OrderCancelView.as_view(), name="cancel"),
     path("payments/verify", views.VerifyView.as_view(), name="verify"),
+    path("refunds", refund_views.RefundListView.as_view(), name="refunds"),
+    path("refunds/preview", refund_views.RefundPreviewView.as_view(), name="refund-preview"),
+    path(
+        "refunds/<uuid:request_id>", refund_views.RefundDetailView.as_view(), name="refund-request"
+    ),
     path("webhooks/razorpay", views.WebhookView.as_view(), name="webhook"),
 ]
