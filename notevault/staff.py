@@ -17,6 +17,9 @@ VIEW_SALES = (
     "payments.view_paymentmove",
     "payments.view_refund",
     "payments.view_refundmove",
+    "payments.view_refundrequest",
+    "payments.view_refundrequestline",
+    "payments.view_requestmove",
     "payments.view_webhookevent",
 )
 VIEW_RECONCILIATION = (
@@ -37,12 +40,19 @@ VIEW_OPS = (
     "ops.view_deadlettermove",
 )
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Support": (*VIEW_SALES, *VIEW_NOTES, "notes.reset_downloads", "accounts.view_user"),
+    "Support": (
+        *VIEW_SALES,
+        *VIEW_NOTES,
+        "notes.reset_downloads",
+        "payments.decide_refund",
+        "accounts.view_user",
+    ),
     "Finance": (
         *VIEW_SALES,
         *VIEW_RECONCILIATION,
         *VIEW_OPS,
         "alerts.view_alert",
+        "payments.decide_refund",
         "payments.resolve_quarantine",
         "payments.close_break",
         "ops.replay_deadletter",

@@ -10,6 +10,10 @@ _LINE = {
     "paid_paise": 9900,
     "amount_paise": 9900,
 }
+_APPROVED = [
+    {"state": "requested", "at": "2026-11-23T18:02:11.400000Z"},
+    {"state": "approved", "at": "2026-11-23T18:02:11.400000Z"},
+]
 _REQUEST = {
     "id": "0198f5d0-3c11-7b02-9d4e-5f60718293a4",
     "order_id": _ORDER_ID,
@@ -28,10 +32,7 @@ _REQUEST = {
     "arrives_from": None,
     "arrives_by": None,
     "items": [_LINE],
-    "history": [
-        {"state": "requested", "at": "2026-11-23T18:02:11.400000Z"},
-        {"state": "approved", "at": "2026-11-23T18:02:11.400000Z"},
-    ],
+    "history": _APPROVED,
 }
 _COMPLETED = {
     **_REQUEST,
@@ -40,10 +41,7 @@ _COMPLETED = {
     "processed_at": "2026-11-23T18:02:13.050000Z",
     "arrives_from": "2026-11-30",
     "arrives_by": "2026-12-02",
-    "history": [
-        *_REQUEST["history"],
-        {"state": "completed", "at": "2026-11-23T18:02:13.050000Z"},
-    ],
+    "history": [*_APPROVED, {"state": "completed", "at": "2026-11-23T18:02:13.050000Z"}],
 }
 
 PREVIEW_ASK = request_example("The whole order", {"order_id": _ORDER_ID})

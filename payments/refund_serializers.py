@@ -40,10 +40,10 @@ def _no_note_twice(wishes: list[dict[str, Any]]) -> None:
 
 class RefundPreviewRequest(serializers.Serializer[Any]):
     order_id = UUIDField()
-    items = WishRequest(
-        many=True,
+    items = serializers.ListField(
+        child=WishRequest(),
         required=False,
-        allow_empty=False,
+        min_length=1,
         max_length=MAX_CART,
         validators=[_no_note_twice],
         help_text="All lines of the order when it is not given.",
@@ -52,8 +52,8 @@ class RefundPreviewRequest(serializers.Serializer[Any]):
 
 class RefundAskRequest(serializers.Serializer[Any]):
     order_id = UUIDField()
-    items = WishRequest(
-        many=True, allow_empty=False, max_length=MAX_CART, validators=[_no_note_twice]
+    items = serializers.ListField(
+        child=WishRequest(), min_length=1, max_length=MAX_CART, validators=[_no_note_twice]
     )
     reason = serializers.ChoiceField(choices=Reason.choices)
     comment = ParagraphsField(required=False, default="", max_length=500)

@@ -23,6 +23,7 @@ PAGES = {
     "order": "payments_order",
     "payment": "payments_payment",
     "refund": "payments_refund",
+    "request": "payments_refundrequest",
     "webhook": "payments_webhookevent",
     "run": "payments_reconciliationrun",
     "break": "payments_reconciliationbreak",
@@ -31,7 +32,7 @@ PAGES = {
     "letter": "ops_deadletter",
     "group": "auth_group",
 }
-SALES = {"order", "payment", "refund", "webhook"}
+SALES = {"order", "payment", "refund", "request", "webhook"}
 NOTES = {"note", "category", "access"}
 RECONCILIATION = {"run", "break"}
 CELLAR = {"breaker", "letter"}
@@ -86,6 +87,7 @@ class TestGroups:
             "notes.add_category",
             "notes.change_category",
             "notes.reset_downloads",
+            "payments.decide_refund",
             "payments.resolve_quarantine",
             "payments.close_break",
             "ops.replay_deadletter",

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from notes import access
 from notevault.kit import crash
-from notevault.kit.ids import uuid7
 from ops import jobs
 from ops.transactions import use_case
 from payments import locks
@@ -93,7 +92,7 @@ def ask_for_buyer(
     reason: Reason,
     comment: str,
     now: datetime,
-    request_id: UUID | None = None,
+    request_id: UUID,
 ) -> RefundRequest:
     """Staff ask for these amounts of these lines (by their ids), whenever and however often.
 
@@ -109,7 +108,7 @@ def ask_for_buyer(
     lines = sale.lines(wanted, now=now, by_buyer=False)
     is_large = rules.needs_two(sale, _total(lines))
     request = RefundRequest(
-        id=request_id or uuid7(),
+        id=request_id,
         reason=reason,
         comment=comment,
         asked_by_id=staff_id,

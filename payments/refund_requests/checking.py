@@ -27,12 +27,13 @@ def check_files(*, request_id: UUID, now: datetime) -> None:
     if request.state != RequestState.REQUESTED:
         return
     items = [line.item for line in request.lines.select_related("item")]
-    damage = {item.title: find_damage(item.note_id) for item in items}
+    damage = [find_damage(item.note_id) for item in items]
     findings = "; ".join(
-        f"{title}: {what or 'the file is whole'}" for title, what in damage.items()
+        f"{item.title}: {found or 'the file is whole'}"
+        for item, found in zip(items, damage, strict=True)
     )
     try:
-        _decide(request_id, all(damage.values()), findings, now)
+        _decide(request_id, all(damage), findings, now)
     except FOR_STAFF as refusal:
         _decide(request_id, False, f"{refusal.detail} {findings}", now)
     crash.point("refund.approved")

@@ -36,7 +36,7 @@ class Quote:
     @property
     def parts(self) -> list[int]:
         """Of all lines: sellers' shares, commission without its tax, tax."""
-        return [sum(column) for column in zip(*(line.parts for line in self.lines), strict=True)]
+        return [sum(line.parts[column] for line in self.lines) for column in range(3)]
 
 
 def quote_for_buyer(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -114,7 +113,7 @@ def _lines(request_ids: list[UUID]) -> dict[UUID, list[Row]]:
     return _grouped(found)
 
 
-def _grouped(rows: Iterable[Row]) -> dict[UUID, list[Row]]:
+def _grouped(rows: QuerySet[Any, Any]) -> dict[UUID, list[Row]]:
     grouped: dict[UUID, list[Row]] = {}
     for row in rows:
         grouped.setdefault(row.pop("key"), []).append(row)

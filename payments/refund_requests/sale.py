@@ -100,8 +100,9 @@ class Sale:
             order_id=self.order.pk,
             state__in=[RequestState.APPROVED, RequestState.COMPLETED, RequestState.FAILED],
         )
-        total = approved.exclude(pk=but_for).aggregate(total=Sum("amount_paise"))["total"]
-        return total or 0
+        if but_for is not None:
+            approved = approved.exclude(pk=but_for)
+        return approved.aggregate(total=Sum("amount_paise"))["total"] or 0
 
     def left_paise(self, item: OrderItem) -> int:
         """What can be given back of a line: no more than is left of the whole payment."""
