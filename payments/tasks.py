@@ -41,9 +41,9 @@ def send_refund(*, refund_id: str) -> None:
 
 
 @job(queue="files", retries=A_DAY)
-def check_refunded_files(*, request_id: str) -> None:
+def check_refunded_files(*, refund_request_id: str) -> None:
     try:
-        refund_requests.check_files(request_id=UUID(request_id), now=clock.now())
+        refund_requests.check_files(request_id=UUID(refund_request_id), now=clock.now())
     except StorageUnavailable as error:
         raise RetryLater(error.detail) from error
 

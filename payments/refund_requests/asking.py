@@ -77,7 +77,7 @@ def _ask(
     )
     _save(request, sale, lines, by_buyer=True)
     if is_checked:
-        jobs.defer("payments.tasks.check_refunded_files", request_id=str(request.pk))
+        jobs.defer("payments.tasks.check_refunded_files", refund_request_id=str(request.pk))
     elif decider == Decider.AUTOMATIC:
         grant(sale, request, why="never downloaded, asked for within a day", now=now)
     return request
