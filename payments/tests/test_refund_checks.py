@@ -13,6 +13,7 @@ from notes.storage import note_storage
 from notes.storage.port import StorageUnavailable
 from notes.tests.factories import make_note
 from notes.tests.pdfs import small_pdf
+from payments import refund_requests
 from payments.models import Refund
 from payments.tests.refunding import ask, make_sale, mark_read
 
@@ -144,8 +145,6 @@ class TestACheck:
         assert request.findings.startswith("The bank is looking into this payment.")
 
     def test_comes_too_late_for_what_staff_decided(self, order, moderator, now, run_jobs):
-        from payments import refund_requests
-
         request = is_broken(order, now)
         refund_requests.reject_request(
             request_id=request.pk, staff_id=moderator.pk, why="no", now=now

@@ -6,8 +6,9 @@ import pytest
 
 from notes.models import NoteAccess
 from notes.tests.factories import make_note
+from notevault.kit import clock
 from payments import refund_requests
-from payments.models import Payment, Refund
+from payments.models import Order, Payment, Refund
 from payments.refunds import PaymentDisputed, fail_refund
 from payments.reversals import LineExhausted
 from payments.tests.refunding import (
@@ -113,10 +114,24 @@ class TestApproving:
     def test_more_than_is_left_moves_nothing(self, asked, support, now):
         ask_for_buyer(asked.order, support, now, wanted={asked.order.items.get().pk: 5000})
 
-        with pytest.raises((LineExhausted, refund_requests.NothingLeftToRefund)):
+        with pytest.raises(refund_requests.NothingLeftToRefund):
             approve(asked, support, now)
 
         assert state_of(asked) == ("requested", 1)
+
+    def test_more_than_is_left_of_a_line_moves_nothing(self, buyer, seller, gateway, support, now):
+        notes = [make_note(seller=seller) for _ in range(2)]
+        order = make_sale(buyer=buyer, notes=notes, gateway=gateway, now=now)
+        mark_read(order, now)
+        request = ask(order, now, wanted={notes[0].pk: None})
+        line = order.items.get(note=notes[0])
+        ask_for_buyer(order, support, now, wanted={line.pk: 5000})
+
+        with pytest.raises(LineExhausted):
+            approve(request, support, now)
+
+        assert state_of(request) == ("requested", 1)
+        assert Payment.objects.get().given_back_paise == 5000
 
 
 class TestAbove2000Rupees:
@@ -218,9 +233,6 @@ class TestTryingAgain:
 @pytest.mark.django_db(transaction=True)
 class TestAHundredThreadsApprovingOneRequest:
     def test_make_one_refund_here_and_at_the_gateway(self, shop, buyer, run_jobs):
-        from notevault.kit import clock
-        from payments.models import Order
-
         order = shop.order().json()
         shop.verify(shop.pay(order))
         paid = Order.objects.get()

@@ -9,9 +9,10 @@ from notes.models import NoteAccess
 from notevault.kit import clock
 from payments import refunds
 from payments.gateways.base import GatewayRefund, GatewayUnavailable
-from payments.models import Payment, Refund, WebhookEvent
+from payments.models import Order, Payment, Refund, WebhookEvent
 from payments.tests.factories import event_body, signed
 from payments.tests.refunding import AFTER_SALE, ask, balances, make_sale
+from payments.tests.test_worker import wait_for
 from payments.webhooks import handlers, inbox
 
 pytestmark = pytest.mark.django_db
@@ -156,9 +157,6 @@ class TestNewsThatContradictsNothing:
 @pytest.mark.usefixtures("promises")
 class TestARefundThatTheBankReturns:
     def test_is_heard_of_through_the_gateway(self, open_shop, telling_sandbox, run_jobs):
-        from payments.models import Order
-        from payments.tests.test_worker import wait_for
-
         shop = open_shop(telling_sandbox)
         shop.verify(shop.pay(shop.order().json()))
         asked = ask(Order.objects.get(), clock.now())
