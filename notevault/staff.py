@@ -27,6 +27,7 @@ VIEW_RECONCILIATION = (
     "payments.view_reconciliationbreak",
     "payments.view_breakmove",
 )
+VIEW_COUPONS = ("payments.view_coupon", "payments.view_couponuse")
 VIEW_NOTES = (
     "notes.view_note",
     "notes.view_notemove",
@@ -42,6 +43,7 @@ VIEW_OPS = (
 GROUPS: dict[str, tuple[str, ...]] = {
     "Support": (
         *VIEW_SALES,
+        *VIEW_COUPONS,
         *VIEW_NOTES,
         "notes.reset_downloads",
         "payments.decide_refund",
@@ -49,12 +51,15 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Finance": (
         *VIEW_SALES,
+        *VIEW_COUPONS,
         *VIEW_RECONCILIATION,
         *VIEW_OPS,
         "alerts.view_alert",
         "payments.decide_refund",
         "payments.resolve_quarantine",
         "payments.close_break",
+        "payments.add_coupon",
+        "payments.change_coupon",
         "ops.replay_deadletter",
         "ops.force_breaker",
     ),
@@ -66,6 +71,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Auditor": (
         *VIEW_SALES,
+        *VIEW_COUPONS,
         *VIEW_RECONCILIATION,
         *VIEW_NOTES,
         *VIEW_OPS,

@@ -25,19 +25,27 @@ _ORDER = (
     "currency",
     "subtotal_paise",
     "discount_paise",
+    "coupon_discount_paise",
     "total_paise",
     "gateway_order_id",
     "created_at",
     "expires_at",
     "paid_at",
 )
-_ITEM = ("order_id", "note_id", "title", "price_paise", "discount_paise", "paid_paise", "outcome")
-# Not shown: a line whose whole price goes back gives no download any more.
-_READABLE = Q(outcome=ItemOutcome.GRANTED) & (
-    Q(paid_paise=0) | Q(reversed_paise__lt=F("paid_paise"))
+_ITEM = (
+    "order_id",
+    "note_id",
+    "title",
+    "price_paise",
+    "discount_paise",
+    "coupon_discount_paise",
+    "paid_paise",
+    "outcome",
 )
-
-
+_IN_BULK = F("discount_paise") - F("coupon_discount_paise")
+# Not shown: a line whose whole price goes back gives no download any more.
+_IS_KEPT = Q(paid_paise=0) | Q(reversed_paise__lt=F("paid_paise"))
+_READABLE = Q(outcome=ItemOutcome.GRANTED) & _IS_KEPT
 _HIDDEN = {"order_id", "is_readable"}
 
 
@@ -47,7 +55,9 @@ class OrderNotFound(DomainError):
 
 
 def list_orders(buyer_id: UUID) -> QuerySet[Any, Any]:
-    rows: QuerySet[Any, Any] = Order.objects.filter(buyer_id=buyer_id).values(*_ORDER)
+    rows: QuerySet[Any, Any] = Order.objects.filter(buyer_id=buyer_id).values(
+        *_ORDER, bulk_discount_paise=_IN_BULK, coupon_code=F("coupon__code")
+    )
     return rows
 
 
@@ -63,7 +73,8 @@ def complete(rows: list[Row]) -> list[Row]:
     """Add items and next action to order rows: three queries for any number of rows."""
     ids = [row["id"] for row in rows]
     lines_of = OrderItem.objects.filter(order_id__in=ids)
-    items = _by_order(lines_of.values(*_ITEM, is_readable=_READABLE))
+    found = lines_of.values(*_ITEM, bulk_discount_paise=_IN_BULK, is_readable=_READABLE)
+    items = _by_order(found)
     payments = _by_order(Payment.objects.filter(order_id__in=ids).values("order_id", "state"))
     owed = Refund.objects.filter(
         payment__order_id__in=ids, state__in=[RefundState.REQUESTED, RefundState.PENDING]
