@@ -15,10 +15,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.timesince import timesince
-from unfold.admin import TabularInline
 from unfold.decorators import action
 from unfold.widgets import (
-    UnfoldAdminDecimalFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
 )
@@ -27,7 +25,7 @@ from notes.models import NoteAccess
 from notevault.kit import clock, money
 from notevault.kit.errors import DomainError
 from notevault.kit.ids import uuid7
-from ops.admin import HistoryInline, ReadOnlyAdmin, ReasonForm, staff_id
+from ops.admin import HistoryInline, ReadOnlyAdmin, ReadOnlyRows, ReasonForm, staff_id
 from payments import refund_requests, reversals
 from payments.models import (
     Order,
@@ -38,34 +36,24 @@ from payments.models import (
     RequestMove,
 )
 from payments.refund_requests.quoting import Quote
+from payments.rupees import RupeesField
 from payments.states import Reason
 
 MAY_DECIDE = "payments.decide_refund"
 
 
-class ReadOnlyInline(TabularInline):
-    can_delete = False
-    extra = 0
-
-    def has_add_permission(self, request: Any, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
-        return False
-
-
-class RequestRows(ReadOnlyInline):
+class RequestRows(ReadOnlyRows):
     model = RefundRequest
     fields = ("state", "amount_paise", "reason", "asked_by", "created_at")
     show_change_link = True
 
 
-class RequestLines(ReadOnlyInline):
+class RequestLines(ReadOnlyRows):
     model = RefundRequestLine
     fields = ("item", "amount_paise")
 
 
-class RequestRefunds(ReadOnlyInline):
+class RequestRefunds(ReadOnlyRows):
     model = Refund
     fields = ("state", "amount_paise", "gateway_refund_id", "created_at", "processed_at")
     show_change_link = True
@@ -93,20 +81,17 @@ class RefundForm(forms.Form):
         self.items = items
         for item in items:
             left = reversals.left_paise(item)
-            self.fields[str(item.pk)] = forms.DecimalField(
+            self.fields[str(item.pk)] = RupeesField(
                 label=f"{item.title}: ₹ of {money.format_inr(left)}",
-                initial=Decimal(left) / 100,
+                initial=left,
                 required=False,
-                min_value=Decimal(0),
                 max_value=Decimal(left) / 100,
-                decimal_places=2,
-                widget=UnfoldAdminDecimalFieldWidget,
             )
 
     @property
     def wanted(self) -> dict[UUID, int]:
         amounts = {item.pk: self.cleaned_data.get(str(item.pk)) for item in self.items}
-        return {pk: int(amount * 100) for pk, amount in amounts.items() if amount}
+        return {pk: paise for pk, paise in amounts.items() if paise}
 
     @property
     def figures(self) -> str:
