@@ -109,6 +109,7 @@ def _lose(
     fulfilment.follow_returns(order=order, payment=payment, why="a dispute was lost", now=now)
     holds.tell_if_taken_twice(dispute, payment, now)
     journal.record_dispute_lost(dispute=dispute, payment=payment, now=now)
+    jobs.defer("payments.tasks.issue_credit_note", dispute_id=str(dispute.pk))
 
 
 def _fit(dispute: Dispute, payment: Payment, now: datetime) -> None:

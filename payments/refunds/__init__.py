@@ -2,6 +2,7 @@
 
 from payments.refunds.elsewhere import (
     PaymentNotKnownYet,
+    take_in_news,
     take_in_refund,
     take_in_refunds,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "refuse_while_disputed",
     "replace_refund",
     "send_refund",
+    "take_in_news",
     "take_in_refund",
     "take_in_refunds",
 ]
