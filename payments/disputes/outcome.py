@@ -8,6 +8,7 @@ from typing import Any
 from alerts.models import Severity
 from alerts.services import raise_alert
 from notevault.kit import clock, money
+from ops import jobs
 from ops.transactions import use_case
 from payments import fulfilment, holds, locks
 from payments.gateways.base import GatewayDispute

@@ -10,4 +10,13 @@ from payments.mails.telling import (
     tell_of_sale,
 )
 
-__all__ = ["MailKind", "MailNotSent", "send", "tell", "tell_each_of_sale", "tell_of_sale"]
+__all__ = [
+    "MailKind",
+    "MailNotSent",
+    "send",
+    "tell",
+    "tell_each_of_paid",
+    "tell_each_of_sale",
+    "tell_of_paid",
+    "tell_of_sale",
+]

@@ -216,7 +216,8 @@ _WRITERS: dict[MailKind, Callable[[UUID, UUID], Letter | None]] = {
         "not you, change your password and write to us at once.",
     ),
     MailKind.PAYOUT_PAID: _about_payout(
-        "Payout of {amount} paid", "{amount} is on its way from our bank to your account. The bank's reference is {utr}."
+        "Payout of {amount} paid",
+        "{amount} is on its way from our bank to your account. The bank's reference is {utr}.",
     ),
     MailKind.PAYOUT_REJECTED: _about_payout(
         "Payout of {amount} not made",

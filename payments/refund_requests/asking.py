@@ -10,7 +10,7 @@ from notes import access
 from notevault.kit import crash
 from ops import jobs
 from ops.transactions import use_case
-from payments import locks
+from payments import locks, mails
 from payments.models import Order, RefundRequest, RefundRequestLine
 from payments.refund_requests import rules
 from payments.refund_requests.deciding import grant, refuse_own

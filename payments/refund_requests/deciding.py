@@ -8,7 +8,7 @@ from uuid import UUID
 from notevault.kit import crash
 from notevault.kit.errors import DomainError
 from ops.transactions import use_case
-from payments import locks, refunds
+from payments import locks, mails, refunds
 from payments.models import Order, RefundRequest
 from payments.refund_requests import rules
 from payments.refund_requests.sale import NothingLeftToRefund, Sale
