@@ -52,27 +52,27 @@ def lock_or_open_break(
     return breaks.get_or_create(**matter, defaults=defaults)
 
 
-Place = tuple[AccountKind, UUID | None]
+Place = tuple[AccountKind, UUID | None, str]
 
 
-def lock_accounts(places: Set[Place], *, currency: str) -> dict[Place, int]:
-    """The ids of the ledger accounts of these kinds and owners, locked in the order of their
-    ids. Those that are missing are opened."""
+def lock_accounts(places: Set[Place]) -> dict[Place, int]:
+    """The ids of the ledger accounts of these kinds, owners and currencies, locked in the
+    order of their ids. Those that are missing are opened."""
     wanted = Q()
-    for kind, owner_id in places:
-        wanted |= Q(kind=kind, owner_id=owner_id)
-    accounts = LedgerAccount.objects.filter(wanted, currency=currency).order_by("pk")
-    found = _by_place(accounts.select_for_update(no_key=True))
+    for kind, owner_id, currency in places:
+        wanted |= Q(kind=kind, owner_id=owner_id, currency=currency)
+    accounts = LedgerAccount.objects.filter(wanted).order_by("pk").select_for_update(no_key=True)
+    found = _by_place(accounts)
     missing = sorted((place for place in places if place not in found), key=str)
     if not missing:
         return found
     LedgerAccount.objects.bulk_create(
-        [LedgerAccount(kind=kind, owner_id=owner, currency=currency) for kind, owner in missing],
+        [LedgerAccount(kind=kind, owner_id=owner, currency=cur) for kind, owner, cur in missing],
         ignore_conflicts=True,
     )
-    return _by_place(accounts.select_for_update(no_key=True))
+    return _by_place(accounts)
 
 
 def _by_place(accounts: QuerySet[LedgerAccount]) -> dict[Place, int]:
-    rows = accounts.values_list("pk", "kind", "owner_id")
-    return {(AccountKind(kind), owner_id): pk for pk, kind, owner_id in rows}
+    rows = accounts.all().values_list("pk", "kind", "owner_id", "currency")
+    return {(AccountKind(kind), owner, currency): pk for pk, kind, owner, currency in rows}

@@ -52,10 +52,7 @@ def settle_payment(*, order_id: UUID, payment: GatewayPayment, source: str, now:
     """
     order = locks.lock_order(order_id)
     row = _row_of(order, payment, now)
-    if payment.refunded_paise > row.given_back_paise:
-        refunds.hear_of_refunds(payment.id)
     if row.state not in FINAL:
-        _take_over_details(row, payment)
         _follow(order, row, payment, source, now)
     crash.point("settlement.before_commit")
     return order
@@ -79,17 +76,14 @@ def _row_of(order: Order, payment: GatewayPayment, now: datetime) -> Payment:
     if payment.order_id != order.gateway_order_id:
         _refuse_another_orders(payment)
     found = locks.lock_payment(payment.id)
-    if found is None:
-        return Payment.objects.create(
-            order=order,
-            gateway_payment_id=payment.id,
-            amount_paise=payment.amount_paise,
-            currency=payment.currency,
-            created_at=now,
-        )
-    if found.order_id != order.pk:
+    if found is not None and found.order_id != order.pk:
         raise PaymentMismatch
-    return found
+    row = found or Payment(order=order, gateway_payment_id=payment.id, created_at=now)
+    if payment.refunded_paise > row.given_back_paise:
+        refunds.hear_of_refunds(payment.id)
+    if row.state not in FINAL:
+        _take_over_details(row, payment)
+    return row
 
 
 def _refuse_another_orders(payment: GatewayPayment) -> None:
@@ -111,7 +105,7 @@ def _take_over_details(row: Payment, payment: GatewayPayment) -> None:
     }
     for name, value in details.items():
         setattr(row, name, value)
-    row.save(update_fields=list(details))
+    row.save(update_fields=None if row._state.adding else list(details))
 
 
 def _advance(row: Payment, to: PaymentState, source: str, now: datetime) -> bool:
@@ -131,7 +125,7 @@ def _take_in_returned(order: Order, row: Payment, source: str, now: datetime) ->
     """Given back by the gateway before we ever fulfilled it: nothing is owed or granted."""
     _advance(row, PaymentState.REFUNDED, source, now)
     fulfilment.close_returned(order, now=now)
-    journal.record_captured(payment=row, now=now)
+    journal.record_unearned(payment=row, why="it came and went", now=now)
 
 
 def _capture(order: Order, row: Payment, difference: str, source: str, now: datetime) -> None:
@@ -160,6 +154,7 @@ def accept_quarantined(*, payment_id: UUID, actor_id: UUID, now: datetime) -> Or
 
 
 def _settle(order: Order, row: Payment, *, why: str, now: datetime, actor_id: UUID | None) -> None:
+    was_captured = row.state == PaymentState.QUARANTINED or row.given_back_paise > 0
     is_first = not Payment.objects.filter(order=order, settles=True).exists()
     row.move(
         PaymentState.CAPTURED,
@@ -170,8 +165,7 @@ def _settle(order: Order, row: Payment, *, why: str, now: datetime, actor_id: UU
         settles=is_first,
     )
     if not is_first:
-        journal.record_captured(payment=row, now=now)
-        journal.record_fee(payment=row, now=now)
+        journal.record_unearned(payment=row, why="a second payment of one order", now=now)
         _give_back(row, row.amount_paise, "a second payment of one order", now)
         return
     lines = fulfilment.fulfil(order=order, now=now)
@@ -186,8 +180,9 @@ def _settle(order: Order, row: Payment, *, why: str, now: datetime, actor_id: UU
     _give_back(row, to_give_back, "the note could not be granted", now)
     for overtaken_id in fulfilment.overtaken_orders(order):
         jobs.defer("payments.tasks.close_overtaken_order", order_id=str(overtaken_id))
-    journal.record_sale(order=order, payment=row, granted=lines.granted, now=now)
-    journal.record_fee(payment=row, now=now)
+    journal.record_sale(
+        order=order, payment=row, granted=lines.granted, was_captured=was_captured, now=now
+    )
     log.info("order.settled", order_id=str(order.pk), why=why, given_back=to_give_back)
 
 
@@ -211,7 +206,6 @@ def difference(order: Order, payment: GatewayPayment) -> str:
 def _quarantine(order: Order, row: Payment, difference: str, now: datetime) -> None:
     row.move(PaymentState.QUARANTINED, why=difference, now=now, captured_at=now)
     journal.record_unearned(payment=row, why=difference, now=now)
-    journal.record_fee(payment=row, now=now)
     raise_alert(
         kind="payments.quarantined",
         severity=Severity.CRITICAL,

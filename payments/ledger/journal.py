@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from payments.ledger.posting import Leg, is_posted, post
+from payments.ledger.posting import Leg, Posting, kinds_posted, post
 from payments.models import (
     Dispute,
-    LedgerTransaction,
     Order,
     OrderItem,
     Payment,
@@ -27,73 +26,75 @@ def record_sale(
     order: Order,
     payment: Payment,
     granted: Sequence[OrderItem],
+    was_captured: bool,
     now: datetime,
 ) -> None:
     """A payment has bought these lines; what it paid beside them is owed to the buyer.
 
-    One that was in quarantine was recorded as unearned, and is taken from there. Staff may
-    accept less than the order asks for, and then the house bears the difference.
+    One that we knew as captured before was recorded as unearned, and is taken from there.
+    Staff may accept less than the order asks for, and then the house bears the difference.
     """
-    was_unearned = is_posted(kind=TransactionKind.UNEARNED, subject_id=payment.pk)
-    sold = [_seller_leg(item, item.seller_share_paise) for item in granted]
-    tax = sum(item.tax_paise for item in granted)
-    commission = sum(item.commission_paise for item in granted) - tax
-    owed = max(0, payment.amount_paise - sum(item.paid_paise for item in granted))
-    short = sum(leg.amount_paise for leg in sold) + tax + commission + owed - payment.amount_paise
+    posted = kinds_posted(payment.pk) if was_captured else set()
+    was_unearned = TransactionKind.UNEARNED in posted
     source = AccountKind.REFUNDS_PAYABLE if was_unearned else AccountKind.GATEWAY_CLEARING
-    post(
+    sale = Posting(
         kind=TransactionKind.ACCEPTANCE if was_unearned else TransactionKind.SALE,
         subject_id=payment.pk,
         order_id=order.pk,
         currency=payment.currency,
-        now=now,
-        legs=[
-            Leg(source, -payment.amount_paise),
-            *sold,
-            Leg(AccountKind.PLATFORM_COMMISSION, commission - short),
-            Leg(AccountKind.TAX_PAYABLE, tax),
-            Leg(AccountKind.REFUNDS_PAYABLE, owed),
-        ],
+        legs=[Leg(source, -payment.amount_paise), *_sold(payment, granted)],
     )
+    post([sale, *_fee(payment, posted)], now=now)
 
 
 def record_unearned(*, payment: Payment, why: str, now: datetime) -> None:
     """Captured money that bought nothing: it is owed to the buyer from the start."""
-    post(
+    posted = kinds_posted(payment.pk)
+    if posted & {TransactionKind.SALE, TransactionKind.UNEARNED}:
+        return
+    unearned = Posting(
         kind=TransactionKind.UNEARNED,
         subject_id=payment.pk,
         order_id=payment.order_id,
         currency=payment.currency,
         why=why,
-        now=now,
         legs=_moved(
             AccountKind.GATEWAY_CLEARING, AccountKind.REFUNDS_PAYABLE, payment.amount_paise
         ),
     )
-
-
-def record_captured(*, payment: Payment, now: datetime) -> None:
-    """Money that the gateway gives back has come in before, also if we never heard of it."""
-    posted = LedgerTransaction.objects.filter(
-        subject_id=payment.pk, kind__in=[TransactionKind.SALE, TransactionKind.UNEARNED]
-    )
-    if not posted.exists():
-        record_unearned(payment=payment, why="learnt of by its refund", now=now)
+    post([unearned, *_fee(payment, posted)], now=now)
 
 
 def record_fee(*, payment: Payment, now: datetime) -> None:
-    """What the gateway keeps of a captured payment, once it has said how much."""
-    kind = TransactionKind.GATEWAY_FEE
-    if not payment.fee_paise or is_posted(kind=kind, subject_id=payment.pk):
-        return
-    post(
-        kind=kind,
+    """What the gateway keeps of a captured payment, if it has said so only now."""
+    post(_fee(payment, kinds_posted(payment.pk)), now=now)
+
+
+def _fee(payment: Payment, posted: set[str]) -> list[Posting]:
+    if not payment.fee_paise or TransactionKind.GATEWAY_FEE in posted:
+        return []
+    fee = Posting(
+        kind=TransactionKind.GATEWAY_FEE,
         subject_id=payment.pk,
         order_id=payment.order_id,
         currency=payment.currency,
-        now=now,
         legs=_moved(AccountKind.GATEWAY_FEES, AccountKind.GATEWAY_CLEARING, payment.fee_paise),
     )
+    return [fee]
+
+
+def _sold(payment: Payment, granted: Sequence[OrderItem]) -> list[Leg]:
+    sold = [_seller_leg(item, item.seller_share_paise) for item in granted]
+    tax = sum(item.tax_paise for item in granted)
+    commission = sum(item.commission_paise for item in granted) - tax
+    paid = sum(item.paid_paise for item in granted)
+    short = max(0, paid - payment.amount_paise)
+    return [
+        *sold,
+        Leg(AccountKind.PLATFORM_COMMISSION, commission - short),
+        Leg(AccountKind.TAX_PAYABLE, tax),
+        Leg(AccountKind.REFUNDS_PAYABLE, max(0, payment.amount_paise - paid)),
+    ]
 
 
 def record_refund_owed(
@@ -151,14 +152,14 @@ def _record(
     legs: Sequence[Leg],
     now: datetime,
 ) -> None:
-    post(
+    posting = Posting(
         kind=kind,
         subject_id=subject.pk,
         order_id=payment.order_id,
         currency=payment.currency,
         legs=legs,
-        now=now,
     )
+    post([posting], now=now)
 
 
 def _seller_leg(item: OrderItem, amount_paise: int) -> Leg:

@@ -89,7 +89,8 @@ def _complete(
         payment.move(PaymentState.REFUNDED, why="refunded in full", now=now)
     fulfilment.follow_returns(order=order, payment=payment, why=refund.why, now=now)
     _tell_request(refund, RequestState.COMPLETED, "the money has gone back", now)
-    journal.record_captured(payment=payment, now=now)
+    # The money came in before, also if we never heard of it.
+    journal.record_unearned(payment=payment, why="learnt of by its refund", now=now)
     journal.record_refund_processed(refund=refund, payment=payment, now=now)
 
 

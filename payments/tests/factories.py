@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,11 @@ def make_order(*, buyer: User, notes: list[Note], now: datetime) -> Order:
     """An order that waits for payment; needs the `gateway` fixture."""
     started = start_checkout(buyer_id=buyer.pk, note_ids=[note.pk for note in notes], now=now)
     return Order.objects.get(pk=started.order_id)
+
+
+def told(payment: GatewayPayment, **fields: Any) -> GatewayPayment:
+    """The payment as the gateway tells of it, but for these fields."""
+    return replace(payment, **fields)
 
 
 def payment_entity(payment: GatewayPayment) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -57,11 +57,11 @@ class Shop:
         """Pay at the gateway; nobody tells us of it."""
         return self.sandbox.pay(str(order.gateway_order_id))["razorpay_payment_id"]
 
-    def sell(self, note: Note | None = None) -> str:
-        """Pay, and hear of it."""
+    def sell(self, note: Note | None = None, **known: Any) -> str:
+        """Pay, and hear of it, with the fields that are `known` otherwise by then."""
         order = self.order(note)
         payment_id = self.pay(order)
-        payment = self.gateway.get_payment(payment_id)
+        payment = replace(self.gateway.get_payment(payment_id), **known)
         settle_payment(order_id=order.pk, payment=payment, source="test", now=clock.now())
         return payment_id
 

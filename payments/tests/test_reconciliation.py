@@ -75,9 +75,7 @@ class TestAPaymentThatNobodyToldUsOf:
         assert (breaks(), Payment.objects.count(), Refund.objects.count()) == ([], 0, 0)
 
     def test_that_we_knew_as_authorised_is_captured(self, shop):
-        payment_id = shop.sell()
-        Payment.objects.update(state="authorized", settles=False, captured_at=None)
-        Order.objects.update(state="awaiting_payment")
+        payment_id = shop.sell(status="authorized", is_captured=False)
 
         shop.reconcile()
 
