@@ -24,6 +24,12 @@ VIEW_RECONCILIATION = (
     "payments.view_reconciliationbreak",
     "payments.view_breakmove",
 )
+VIEW_LEDGER = (
+    "payments.view_ledgeraccount",
+    "payments.view_ledgertransaction",
+    "payments.view_ledgerentry",
+    "payments.view_ledgerproof",
+)
 VIEW_NOTES = (
     "notes.view_note",
     "notes.view_notemove",
@@ -41,6 +47,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Finance": (
         *VIEW_SALES,
         *VIEW_RECONCILIATION,
+        *VIEW_LEDGER,
         *VIEW_OPS,
         "alerts.view_alert",
         "payments.resolve_quarantine",
@@ -57,6 +64,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Auditor": (
         *VIEW_SALES,
         *VIEW_RECONCILIATION,
+        *VIEW_LEDGER,
         *VIEW_NOTES,
         *VIEW_OPS,
         "accounts.view_user",

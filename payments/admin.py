@@ -12,6 +12,7 @@ from unfold.admin import TabularInline
 from notevault.kit import clock, money
 from ops.admin import HistoryInline, ReadOnlyAdmin, staff_id
 from payments import refunds
+from payments.admin_ledger import link_to_ledger
 from payments.models import (
     BreakMove,
     Order,
@@ -77,7 +78,18 @@ class OrderAdmin(ReadOnlyAdmin):
     list_select_related = ("buyer",)
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
+    readonly_fields = ("ledger",)
     inlines = (ItemRows, PaymentRows, OrderHistory)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        fields = list(super().get_fields(request, obj))
+        if request.user.has_perm("payments.view_ledgertransaction"):
+            return fields
+        return [name for name in fields if name != "ledger"]
+
+    @admin.display(description="Ledger")
+    def ledger(self, order: Order) -> str:
+        return link_to_ledger(order)
 
     @admin.display(description="Total", ordering="total_paise")
     def total(self, order: Order) -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 from notevault.kit import clock, crash
 from ops import jobs
 from ops.jobs import Retries, RetryLater, job, periodic
-from payments import checkout, idempotency, polling, refunds, sweepers
+from payments import checkout, idempotency, polling, proofs, refunds, sweepers
 from payments.gateways.base import NO_ANSWER
 from payments.reconciliation import runs
 from payments.webhooks import handlers
@@ -118,6 +118,11 @@ def sweep_pending_refunds() -> None:
 def remove_idempotency_keys() -> None:
     while idempotency.remove_expired():
         pass
+
+
+@periodic("41 * * * *", queue="sweepers")
+def prove_promises() -> None:
+    proofs.prove_promises(now=clock.now())
 
 
 @job(queue="payments", retries=A_DAY)

@@ -26,6 +26,10 @@ PAGES = {
     "webhook": "payments_webhookevent",
     "run": "payments_reconciliationrun",
     "break": "payments_reconciliationbreak",
+    "account": "payments_ledgeraccount",
+    "transaction": "payments_ledgertransaction",
+    "entry": "payments_ledgerentry",
+    "proof": "payments_ledgerproof",
     "alert": "alerts_alert",
     "breaker": "ops_circuitbreaker",
     "letter": "ops_deadletter",
@@ -34,12 +38,13 @@ PAGES = {
 SALES = {"order", "payment", "refund", "webhook"}
 NOTES = {"note", "category", "access"}
 RECONCILIATION = {"run", "break"}
+LEDGER = {"account", "transaction", "entry", "proof"}
 CELLAR = {"breaker", "letter"}
 MAY_SEE = {
     "Support": {"user", *SALES, *NOTES},
-    "Finance": {*SALES, *RECONCILIATION, *CELLAR, "alert"},
+    "Finance": {*SALES, *RECONCILIATION, *LEDGER, *CELLAR, "alert"},
     "Moderator": NOTES,
-    "Auditor": {"user", *SALES, *RECONCILIATION, *NOTES, *CELLAR, "alert"},
+    "Auditor": {"user", *SALES, *RECONCILIATION, *LEDGER, *NOTES, *CELLAR, "alert"},
 }
 
 
@@ -178,7 +183,7 @@ class TestDesk:
 class TestRoot:
     """Even the superuser changes no row that only use cases may write."""
 
-    READ_ONLY = ("note", "access", *sorted(SALES | RECONCILIATION), "alert")
+    READ_ONLY = ("note", "access", *sorted(SALES | RECONCILIATION | LEDGER), "alert")
 
     @pytest.mark.parametrize("name", READ_ONLY)
     def test_adds_no_row_by_hand(self, root, name):

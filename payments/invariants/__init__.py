@@ -13,7 +13,7 @@ matter is a file with a `CHECKS` of its own, named here.
 
 from payments.invariants import accounts, books, queues, returns, sales
 from payments.invariants.checks import Check, Finding, findings
-from payments.invariants.proof import Outcome, Proof, prove
+from payments.invariants.proof import Outcome, Proof, ProofRunning, prove
 from payments.invariants.queues import lost_events
 from payments.invariants.waiting import waiting
 
@@ -31,6 +31,7 @@ __all__ = [
     "Finding",
     "Outcome",
     "Proof",
+    "ProofRunning",
     "findings",
     "lost_events",
     "prove",

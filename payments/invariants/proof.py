@@ -19,6 +19,14 @@ STATEMENT_TIMEOUT = "15min"
 WORK_MEM = "64MB"
 
 
+# Any number that nobody else locks by.
+ALONE = 4_031_871_923
+
+
+class ProofRunning(Exception):
+    """Another process is proving the same, and two would only slow each other down."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a check has found; `broken` counts the rows."""
@@ -67,12 +75,20 @@ class Proof:
 
 
 def prove(
-    checks: Iterable[Check], *, on_check: Callable[[Outcome], None] = lambda outcome: None
+    checks: Iterable[Check],
+    *,
+    on_check: Callable[[Outcome], None] = lambda outcome: None,
+    alone: bool = False,
 ) -> Proof:
-    """Run the checks on the database as it is now; `on_check` hears of each once it is done."""
+    """Run the checks on the database as it is now; `on_check` hears of each once it is done.
+
+    Raises ProofRunning when it is to be `alone` and is not.
+    """
     begun = time.monotonic()
     outcomes = []
     with _snapshot():
+        if alone:
+            _demand_to_be_alone()
         for check in checks:
             outcomes.append(_look(check))
             on_check(outcomes[-1])
@@ -87,6 +103,13 @@ def _snapshot() -> Iterator[None]:
             cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
             cursor.execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
         yield
+
+
+def _demand_to_be_alone() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [ALONE])
+        if not cursor.fetchone()[0]:
+            raise ProofRunning
 
 
 def _look(check: Check) -> Outcome:

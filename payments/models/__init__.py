@@ -5,6 +5,7 @@ from payments.models.gateway import Payment, PaymentMove, Refund, RefundMove, We
 from payments.models.idempotency import IdempotencyKey
 from payments.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction
 from payments.models.orders import RECEIPT_PREFIX, Order, OrderItem, OrderMove
+from payments.models.proofs import LedgerProof
 from payments.models.reconciliation import BreakMove, ReconciliationBreak, ReconciliationRun
 from payments.models.requests import RefundRequest, RefundRequestLine, RequestMove
 from payments.models.returns import Dispute, DisputeMove, Reversal
@@ -17,6 +18,7 @@ __all__ = [
     "IdempotencyKey",
     "LedgerAccount",
     "LedgerEntry",
+    "LedgerProof",
     "LedgerTransaction",
     "Order",
     "OrderItem",
