@@ -30,6 +30,7 @@ VIEW_LEDGER = (
     "payments.view_ledgerentry",
     "payments.view_ledgerproof",
 )
+VIEW_COUPONS = ("payments.view_coupon", "payments.view_couponuse")
 VIEW_NOTES = (
     "notes.view_note",
     "notes.view_notemove",
@@ -43,15 +44,24 @@ VIEW_OPS = (
     "ops.view_deadlettermove",
 )
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Support": (*VIEW_SALES, *VIEW_NOTES, "notes.reset_downloads", "accounts.view_user"),
+    "Support": (
+        *VIEW_SALES,
+        *VIEW_COUPONS,
+        *VIEW_NOTES,
+        "notes.reset_downloads",
+        "accounts.view_user",
+    ),
     "Finance": (
         *VIEW_SALES,
+        *VIEW_COUPONS,
         *VIEW_RECONCILIATION,
         *VIEW_LEDGER,
         *VIEW_OPS,
         "alerts.view_alert",
         "payments.resolve_quarantine",
         "payments.close_break",
+        "payments.add_coupon",
+        "payments.change_coupon",
         "ops.replay_deadletter",
         "ops.force_breaker",
     ),
@@ -63,6 +73,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Auditor": (
         *VIEW_SALES,
+        *VIEW_COUPONS,
         *VIEW_RECONCILIATION,
         *VIEW_LEDGER,
         *VIEW_NOTES,

@@ -87,6 +87,19 @@ class HistoryInline(TabularInline):
         return False
 
 
+class ReadOnlyRows(TabularInline):
+    """Rows that belong to the one on the page. Subclasses name model and fields."""
+
+    can_delete = False
+    extra = 0
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 def staff_id(request: HttpRequest) -> UUID:
     return cast(UUID, request.user.pk)
 

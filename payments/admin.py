@@ -7,12 +7,12 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from unfold.admin import TabularInline
 
 from notevault.kit import clock, money
-from ops.admin import HistoryInline, ReadOnlyAdmin, staff_id
+from ops.admin import HistoryInline, ReadOnlyAdmin, ReadOnlyRows, staff_id
+from payments import coupon_admin as _coupon_admin  # noqa: F401 its page is found through this module
 from payments import refunds
-from payments.admin_ledger import link_to_ledger
+from payments.ledger_admin import link_to_ledger
 from payments.models import (
     BreakMove,
     Order,
@@ -42,20 +42,16 @@ class RefundHistory(HistoryInline):
     model = RefundMove
 
 
-class ReadOnlyRows(TabularInline):
-    can_delete = False
-    extra = 0
-
-    def has_add_permission(self, request: Any, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
-        return False
-
-
 class ItemRows(ReadOnlyRows):
     model = OrderItem
-    fields = ("title", "price_paise", "discount_paise", "paid_paise", "outcome")
+    fields = (
+        "title",
+        "price_paise",
+        "discount_paise",
+        "coupon_discount_paise",
+        "paid_paise",
+        "outcome",
+    )
 
 
 class PaymentRows(ReadOnlyRows):

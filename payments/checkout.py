@@ -21,15 +21,15 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from notes.models import Note
-from notes.selectors import NoteNotFound, owned_notes
-from notes.states import NoteState
+from notes.selectors import owned_notes
 from notevault.kit import crash, deadline
 from notevault.kit.bulkhead import Full
 from notevault.kit.clock import indian_day
 from notevault.kit.errors import DomainError
 from ops import jobs
 from ops.transactions import lend_connection, use_case
-from payments import fulfilment, locks, pricing, tax, waiting
+from payments import coupons, fulfilment, locks, pricing, tax, waiting
+from payments.cart import NoteAlreadyOwned, quote_cart
 from payments.gateways import get_gateway
 from payments.gateways.base import GatewayError, GatewayOrder
 from payments.models import Order, OrderItem
@@ -42,21 +42,6 @@ CLAIM = timedelta(seconds=25)
 WAIT_FOR_OTHERS_S = 5.0
 LOOK_AGAIN_S = 0.1
 HELD_ONCE = "one_open_order_per_buyer_and_note"
-
-
-class NoteNotForSale(DomainError):
-    code = "note_not_for_sale"
-    message = "This note is not for sale any more."
-
-
-class OwnNote(DomainError):
-    code = "own_note"
-    message = "You cannot buy your own note."
-
-
-class NoteAlreadyOwned(DomainError):
-    code = "note_already_owned"
-    message = "You own this note already. It is in your library."
 
 
 class NoteInOpenOrder(DomainError):
@@ -79,63 +64,71 @@ class Started:
     is_new: bool
 
 
-def start_checkout(*, buyer_id: UUID, note_ids: Sequence[UUID], now: datetime) -> Started:
+def start_checkout(
+    *, buyer_id: UUID, note_ids: Sequence[UUID], coupon_code: str | None = None, now: datetime
+) -> Started:
     """An order for these notes, ready to be paid; a free one is fulfilled at once.
 
-    The same buyer with the same cart gets the same order as long as it is open, so a
-    repeat never makes a second one. Raises NoteNotFound, NoteNotForSale, OwnNote,
-    NoteAlreadyOwned, NoteInOpenOrder, CheckoutInProgress and the gateway's errors.
+    The same buyer with the same cart and coupon gets the same order as long as it is open,
+    so a repeat never makes a second one. Raises NoteNotFound, NoteNotForSale, OwnNote,
+    NoteAlreadyOwned, NoteInOpenOrder, the refusals of a coupon, CheckoutInProgress and the
+    gateway's errors.
     """
     cart = sorted(set(note_ids))
-    order = _find_open(buyer_id, cart, now)
+    order = _find_open(buyer_id, cart, coupon_code, now)
     is_new = order is None
     if order is None:
-        order, is_new = _place(buyer_id, cart, now)
+        _expire_overdue_of(buyer_id, now)
+        order, is_new = _place(buyer_id, cart, coupon_code, now)
         crash.point("checkout.intent_committed")
     if order.state == OrderState.CREATED:
         _open_for_payment(order, now)
     return Started(order.pk, is_new)
 
 
-def quote_cart(*, buyer_id: UUID, note_ids: Sequence[UUID]) -> tuple[list[Note], pricing.Quote]:
-    """What `start_checkout` would ask for this cart, and with the same refusals."""
-    cart = sorted(set(note_ids))
-    notes = _buyable(buyer_id, cart)
-    return notes, pricing.quote([(note.price_paise, note.page_count) for note in notes])
-
-
 # Beat 1: the intent
 
 
-def _place(buyer_id: UUID, cart: list[UUID], now: datetime) -> tuple[Order, bool]:
+def _place(
+    buyer_id: UUID, cart: list[UUID], coupon_code: str | None, now: datetime
+) -> tuple[Order, bool]:
     try:
-        return _place_order(buyer_id=buyer_id, cart=cart, now=now), True
+        return _place_order(buyer_id=buyer_id, cart=cart, coupon_code=coupon_code, now=now), True
     except IntegrityError as error:
         if HELD_ONCE not in str(error):
             raise
-    # A note of the cart is held by an open order: the same cart's, made by a twin of this
-    # request a moment ago, or another one.
-    order = _find_open(buyer_id, cart, now)
+        refusal: DomainError = NoteInOpenOrder(order_id=_id_of_open_order(buyer_id, cart))
+    except (coupons.CouponUsedUp, coupons.CouponAlreadyUsed) as error:
+        refusal = error
+    # A note of the cart, or the use of its coupon, is held by an open order: the same cart's,
+    # made by a twin of this request a moment ago, or another one.
+    order = _find_open(buyer_id, cart, coupon_code, now)
     if order is None:
-        raise NoteInOpenOrder(order_id=_id_of_open_order(buyer_id, cart))
+        raise refusal
     return order, False
 
 
 @use_case
-def _place_order(*, buyer_id: UUID, cart: list[UUID], now: datetime) -> Order:
-    notes, quote = quote_cart(buyer_id=buyer_id, note_ids=cart)
-    _expire_overdue_of(buyer_id, cart, now)
+def _place_order(
+    *, buyer_id: UUID, cart: list[UUID], coupon_code: str | None, now: datetime
+) -> Order:
+    priced = quote_cart(buyer_id=buyer_id, note_ids=cart, coupon_code=coupon_code, now=now)
+    quote = priced.quote
     order = Order.objects.create(
         buyer_id=buyer_id,
         subtotal_paise=quote.subtotal_paise,
         discount_paise=quote.discount_paise,
+        coupon=priced.coupon,
+        coupon_discount_paise=quote.coupon_discount_paise,
         total_paise=quote.total_paise,
         created_at=now,
         expires_at=now + LIFETIME,
     )
     OrderItem.objects.bulk_create(
-        [_item(order, note, line) for note, line in zip(notes, quote.lines, strict=True)]
+        [_item(order, note, line) for note, line in zip(priced.notes, quote.lines, strict=True)]
     )
+    if priced.coupon:
+        coupons.reserve(coupon=priced.coupon, order=order, now=now)
     if order.total_paise == 0:
         _fulfil_free(order, now)
     return order
@@ -150,6 +143,7 @@ def _item(order: Order, note: Note, line: pricing.Line) -> OrderItem:
         title=note.title,
         price_paise=line.price_paise,
         discount_paise=line.discount_paise,
+        coupon_discount_paise=line.coupon_discount_paise,
         paid_paise=line.paid_paise,
         commission_bps=line.commission_bps,
         commission_paise=line.commission_paise,
@@ -166,29 +160,16 @@ def _fulfil_free(order: Order, now: datetime) -> None:
     order.move(OrderState.PAID, why="nothing to pay", now=now, paid_at=now)
 
 
-def _buyable(buyer_id: UUID, cart: list[UUID]) -> list[Note]:
-    found = {note.pk: note for note in Note.objects.filter(pk__in=cart)}
-    owned = owned_notes(buyer_id=buyer_id, note_ids=cart)
-    for note_id in cart:
-        note = found.get(note_id)
-        if note is None or note.published_at is None:
-            raise NoteNotFound(note_id=str(note_id))
-        if note_id in owned:
-            raise NoteAlreadyOwned(note_id=str(note_id))
-        if note.state != NoteState.PUBLISHED:
-            raise NoteNotForSale(note_id=str(note_id))
-        if note.seller_id == buyer_id:
-            raise OwnNote(note_id=str(note_id))
-    return [found[note_id] for note_id in cart]
-
-
-def _find_open(buyer_id: UUID, cart: list[UUID], now: datetime) -> Order | None:
-    """The buyer's open, unexpired order of exactly this cart."""
+def _find_open(
+    buyer_id: UUID, cart: list[UUID], coupon_code: str | None, now: datetime
+) -> Order | None:
+    """The buyer's open, unexpired order of exactly this cart and coupon."""
     lines = OrderItem.objects.filter(buyer_id=buyer_id, is_open=True, note_id__in=cart)
     order_ids = set(lines.values_list("order_id", flat=True))
     if len(order_ids) != 1:
         return None
-    order = Order.objects.filter(pk__in=order_ids, state__in=OPEN_ORDER, expires_at__gt=now).first()
+    live = Order.objects.filter(state__in=OPEN_ORDER, expires_at__gt=now)
+    order = live.filter(pk__in=order_ids, coupon__code=coupon_code).first()
     if order is None:
         return None
     its_cart = sorted(order.items.values_list("note_id", flat=True))
@@ -330,20 +311,16 @@ def expire_order(*, order_id: UUID, now: datetime) -> bool:
     return True
 
 
-def _expire_overdue_of(buyer_id: UUID, cart: list[UUID], now: datetime) -> None:
-    """Do not let an order that is over, but not yet swept, hold these notes."""
-    lines = OrderItem.objects.filter(
-        buyer_id=buyer_id, is_open=True, note_id__in=cart, order__expires_at__lte=now
-    )
-    for order_id in sorted(set(lines.values_list("order_id", flat=True))):
-        order = locks.lock_order(order_id)
-        if order.state in OPEN_ORDER:
-            _close(order, OrderState.EXPIRED, why="not paid in time", now=now)
+def _expire_overdue_of(buyer_id: UUID, now: datetime) -> None:
+    """Do not let orders that are over, but not yet swept, hold their notes and coupons."""
+    overdue = Order.objects.filter(buyer_id=buyer_id, state__in=OPEN_ORDER, expires_at__lte=now)
+    for order_id in list(overdue.values_list("pk", flat=True)):
+        expire_order(order_id=order_id, now=now)
 
 
 def _close(order: Order, to: OrderState, *, why: str, now: datetime) -> None:
     """Nobody may have told us of a payment, so the gateway is asked once more."""
     order.move(to, why=why, now=now)
-    fulfilment.release_holds(order)
+    fulfilment.release_holds(order, now=now)
     if order.gateway_order_id:
         jobs.defer("payments.tasks.check_order", order_id=str(order.pk))

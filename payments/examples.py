@@ -7,10 +7,21 @@ _LINE = {
     "note_id": _NOTE_ID,
     "title": "Operating Systems: scheduling and deadlocks",
     "price_paise": 9900,
+    "bulk_discount_paise": 0,
+    "coupon_discount_paise": 0,
     "discount_paise": 0,
     "paid_paise": 9900,
 }
-_PRICES = {"subtotal_paise": 9900, "discount_paise": 0, "total_paise": 9900, "currency": "INR"}
+_PRICES = {
+    "subtotal_paise": 9900,
+    "coupon_code": None,
+    "bulk_discount_paise": 0,
+    "coupon_discount_paise": 0,
+    "discount_paise": 0,
+    "total_paise": 9900,
+    "currency": "INR",
+}
+_BY_COUPON = {"coupon_discount_paise": 990, "discount_paise": 990}
 _ORDER = {
     "id": "0198f0c3-1f00-7aa1-b2c3-d4e5f6a7b8c9",
     "state": "awaiting_payment",
@@ -45,6 +56,19 @@ PAID_ORDER = response_example("Paid", _PAID)
 CANCELLED_ORDER = response_example("Cancelled", _OVER)
 ORDER_LIST = response_example("A page", {"items": [_PAID], "next_cursor": None})
 PREVIEW = response_example("The price", {**_PRICES, "items": [_LINE]})
+CART_WITH_COUPON = request_example(
+    "One note, cheaper", {"note_ids": [_NOTE_ID], "coupon_code": "DIWALI-10"}
+)
+PREVIEW_WITH_COUPON = response_example(
+    "The price with a coupon",
+    {
+        **_PRICES,
+        **_BY_COUPON,
+        "coupon_code": "DIWALI-10",
+        "total_paise": 8910,
+        "items": [{**_LINE, **_BY_COUPON, "paid_paise": 8910}],
+    },
+)
 VERIFY = request_example(
     "From Razorpay Checkout",
     {

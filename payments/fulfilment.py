@@ -10,6 +10,7 @@ from django.db.models import Q, Sum
 
 from notes import access
 from notes.models import Note
+from payments import coupons
 from payments.models import Order, OrderItem, Payment
 from payments.states import (
     OPEN_ORDER,
@@ -34,7 +35,8 @@ def fulfil(*, order: Order, now: datetime) -> Fulfilled:
 
     A line is lost when the buyer owns the note already or, for an order that had been
     closed before its money came, when the note is no longer for sale. The sellers' shares
-    of the others are in escrow for a week.
+    of the others are in escrow for a week. The order's use of a coupon is spent if it
+    bought anything.
     """
     lines = list(order.items.all())
     wanted = {line.note_id: line.pk for line in lines}
@@ -46,6 +48,10 @@ def fulfil(*, order: Order, now: datetime) -> Fulfilled:
     lost = [line for line in lines if line.note_id not in granted]
     _close(kept, ItemOutcome.GRANTED, release_at=now + ESCROW)
     _close(lost, ItemOutcome.GIVEN_BACK)
+    if kept:
+        coupons.spend(order, now=now)
+    else:
+        coupons.give_back(order, now=now)
     return Fulfilled(kept, lost)
 
 
@@ -115,12 +121,13 @@ def close_returned(order: Order, *, now: datetime) -> None:
     """
     if order.state in OPEN_ORDER:
         order.move(OrderState.FAILED, why="its payment was given back", now=now)
-        release_holds(order)
+        release_holds(order, now=now)
 
 
-def release_holds(order: Order) -> None:
-    """Let the buyer put the notes of a closed order into another one. A step."""
+def release_holds(order: Order, *, now: datetime) -> None:
+    """Let the buyer put the notes and the coupon of a closed order into another one. A step."""
     order.items.filter(is_open=True).update(is_open=False)
+    coupons.give_back(order, now=now)
 
 
 def _close(lines: list[OrderItem], outcome: ItemOutcome, **changes: datetime) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from payments.models import LedgerAccount, Order, Payment, ReconciliationBreak, Refund
+from payments.models import Coupon, LedgerAccount, Order, Payment, ReconciliationBreak, Refund
 from payments.states import AccountKind
 
 
@@ -50,6 +50,11 @@ def lock_or_open_break(
     """The one row of a matter, and whether it is new. Locked with no other row."""
     breaks = ReconciliationBreak.objects.select_for_update()
     return breaks.get_or_create(**matter, defaults=defaults)
+
+
+def lock_coupon(coupon_id: UUID) -> Coupon:
+    """Nobody reserves a use of it meanwhile. Locked with no other row."""
+    return Coupon.objects.select_for_update(no_key=True).get(pk=coupon_id)
 
 
 Place = tuple[AccountKind, UUID | None, str]

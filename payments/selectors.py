@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from notevault.kit.errors import DomainError
 from notevault.kit.pagination import Sort
@@ -25,13 +25,24 @@ _ORDER = (
     "currency",
     "subtotal_paise",
     "discount_paise",
+    "coupon_discount_paise",
     "total_paise",
     "gateway_order_id",
     "created_at",
     "expires_at",
     "paid_at",
 )
-_ITEM = ("order_id", "note_id", "title", "price_paise", "discount_paise", "paid_paise", "outcome")
+_ITEM = (
+    "order_id",
+    "note_id",
+    "title",
+    "price_paise",
+    "discount_paise",
+    "coupon_discount_paise",
+    "paid_paise",
+    "outcome",
+)
+_IN_BULK = F("discount_paise") - F("coupon_discount_paise")
 
 
 class OrderNotFound(DomainError):
@@ -40,7 +51,9 @@ class OrderNotFound(DomainError):
 
 
 def list_orders(buyer_id: UUID) -> QuerySet[Any, Any]:
-    rows: QuerySet[Any, Any] = Order.objects.filter(buyer_id=buyer_id).values(*_ORDER)
+    rows: QuerySet[Any, Any] = Order.objects.filter(buyer_id=buyer_id).values(
+        *_ORDER, bulk_discount_paise=_IN_BULK, coupon_code=F("coupon__code")
+    )
     return rows
 
 
@@ -55,7 +68,8 @@ def get_order(*, order_id: UUID, buyer_id: UUID) -> Row:
 def complete(rows: list[Row]) -> list[Row]:
     """Add items and next action to order rows: three queries for any number of rows."""
     ids = [row["id"] for row in rows]
-    items = _by_order(OrderItem.objects.filter(order_id__in=ids).values(*_ITEM))
+    lines_of = OrderItem.objects.filter(order_id__in=ids)
+    items = _by_order(lines_of.values(*_ITEM, bulk_discount_paise=_IN_BULK))
     payments = _by_order(Payment.objects.filter(order_id__in=ids).values("order_id", "state"))
     owed = Refund.objects.filter(
         payment__order_id__in=ids, state__in=[RefundState.REQUESTED, RefundState.PENDING]

@@ -15,8 +15,31 @@ MAX_WAIT_S = 20
 NEXT_ACTIONS = ("pay", "wait", "download", "contact_support")
 
 
+class CouponCodeField(TextField):
+    """Typed in any case; kept in capitals."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=20, **kwargs)
+        says = "A coupon's code has 4 to 20 letters, digits and hyphens."
+        self.validators.append(RegexValidator(r"^[A-Za-z0-9-]{4,20}$", says))
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(data).upper()
+
+
+class NotesField(serializers.ListField):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(child=UUIDField(), min_length=1, max_length=MAX_CART, **kwargs)
+
+
 class CartRequest(serializers.Serializer[Any]):
-    note_ids = serializers.ListField(child=UUIDField(), min_length=1, max_length=MAX_CART)
+    note_ids = NotesField()
+    coupon_code = CouponCodeField(required=False, default=None)
+
+
+class CouponPreviewRequest(serializers.Serializer[Any]):
+    note_ids = NotesField()
+    coupon_code = CouponCodeField()
 
 
 class OrderWaitRequest(serializers.Serializer[Any]):
@@ -41,17 +64,22 @@ class VerifyRequest(serializers.Serializer[Any]):
     razorpay_signature = TextField(max_length=128, validators=[RegexValidator(r"^[0-9a-f]{64}$")])
 
 
-class PriceFields(serializers.Serializer[Any]):
+class DiscountFields(serializers.Serializer[Any]):
+    bulk_discount_paise = serializers.IntegerField(help_text="For buying several notes.")
+    coupon_discount_paise = serializers.IntegerField(help_text="By the coupon.")
+    discount_paise = serializers.IntegerField(help_text="Both together.")
+
+
+class PriceFields(DiscountFields):
     subtotal_paise = serializers.IntegerField(help_text="The sum of list prices.")
-    discount_paise = serializers.IntegerField()
+    coupon_code = serializers.CharField(allow_null=True)
     total_paise = serializers.IntegerField(help_text="What is paid.")
 
 
-class PreviewLineResponse(serializers.Serializer[Any]):
+class PreviewLineResponse(DiscountFields):
     note_id = serializers.UUIDField()
     title = serializers.CharField()
     price_paise = serializers.IntegerField()
-    discount_paise = serializers.IntegerField()
     paid_paise = serializers.IntegerField()
 
 

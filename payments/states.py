@@ -236,3 +236,28 @@ BREAK_MOVES: dict[str, set[str]] = {
     BreakState.HEALED: {BreakState.OPEN},
     BreakState.CLOSED: {BreakState.OPEN},
 }
+
+
+class CouponScope(models.TextChoices):
+    """Which lines of an order a coupon makes cheaper."""
+
+    GLOBAL = "global", "every note"
+    CATEGORY = "category", "the notes of a category"
+    SELLER = "seller", "the notes of a seller"
+    NOTE = "note", "one note"
+
+
+class CouponUseState(models.TextChoices):
+    RESERVED = "reserved"
+    GIVEN_BACK = "given_back"
+    SPENT = "spent"
+
+
+LIVE_COUPON_USE = (CouponUseState.RESERVED, CouponUseState.SPENT)
+
+COUPON_USE_MOVES: dict[str, set[str]] = {
+    CouponUseState.RESERVED: {CouponUseState.SPENT, CouponUseState.GIVEN_BACK},
+    # The money came after the order had been closed; its price stays what it was.
+    CouponUseState.GIVEN_BACK: {CouponUseState.SPENT},
+    CouponUseState.SPENT: set(),
+}

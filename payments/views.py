@@ -9,12 +9,14 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 
 from notevault.kit import clock, money
 from notevault.kit.pagination import PageRequest, paginate
 from notevault.kit.throttling import SharedThrottle
 from notevault.kit.views import APIView
 from payments import checkout, examples, selectors, serializers, verification
+from payments.cart import quote_cart
 from payments.idempotency import idempotent
 from payments.waiting import wait_until
 from payments.webhooks import inbox
@@ -26,6 +28,17 @@ ASK_AGAIN_S = "2"
 def _order(order_id: UUID, buyer_id: UUID, status: int = 200) -> Response:
     order = selectors.get_order(order_id=order_id, buyer_id=buyer_id)
     return Response(order, status=status)
+
+
+class CouponThrottle(SharedThrottle):
+    scope = "coupon"
+
+
+def _count_guess(view: APIView, code: str | None) -> None:
+    """Who brings a coupon's code may be guessing it."""
+    throttle = CouponThrottle()
+    if code and not throttle.allow_request(view.request, view):
+        view.throttled(view.request, throttle.wait())
 
 
 class OrderListView(APIView):
@@ -58,18 +71,23 @@ class OrderListView(APIView):
         tags=["buying"],
         summary="Start a checkout",
         description=(
-            "Answers 201 with a new order, or 200 with the open order of the same cart: a "
-            "repeat never makes a second one. An order of free notes is paid at once."
+            "Answers 201 with a new order, or 200 with the open order of the same cart and "
+            "coupon: a repeat never makes a second one. An order with nothing to pay is paid "
+            "at once. The order holds its use of the coupon until it is paid or closed."
         ),
         request=serializers.CartRequest,
         responses={200: serializers.OrderResponse, 201: serializers.OrderResponse},
-        examples=[examples.CART, examples.ORDER],
+        examples=[examples.CART, examples.CART_WITH_COUPON, examples.ORDER],
     )
     @idempotent
     def post(self, request: Request) -> Response:
         data = self.body(serializers.CartRequest)
+        _count_guess(self, data["coupon_code"])
         started = checkout.start_checkout(
-            buyer_id=self.user_id, note_ids=data["note_ids"], now=clock.now()
+            buyer_id=self.user_id,
+            note_ids=data["note_ids"],
+            coupon_code=data["coupon_code"],
+            now=clock.now(),
         )
         return _order(started.order_id, self.user_id, status=201 if started.is_new else 200)
 
@@ -81,30 +99,59 @@ class OrderPreviewView(APIView):
         summary="What a cart would cost",
         request=serializers.CartRequest,
         responses={200: serializers.PreviewResponse},
-        examples=[examples.CART, examples.PREVIEW],
+        examples=[examples.CART, examples.CART_WITH_COUPON, examples.PREVIEW],
     )
     def post(self, request: Request) -> Response:
-        data = self.body(serializers.CartRequest)
-        notes, quote = checkout.quote_cart(buyer_id=self.user_id, note_ids=data["note_ids"])
-        lines = [
-            {
-                "note_id": note.pk,
-                "title": note.title,
-                "price_paise": line.price_paise,
-                "discount_paise": line.discount_paise,
-                "paid_paise": line.paid_paise,
-            }
-            for note, line in zip(notes, quote.lines, strict=True)
-        ]
-        return Response(
-            {
-                "subtotal_paise": quote.subtotal_paise,
-                "discount_paise": quote.discount_paise,
-                "total_paise": quote.total_paise,
-                "currency": money.CURRENCY,
-                "items": lines,
-            }
-        )
+        return _preview(self, serializers.CartRequest)
+
+
+class CouponPreviewView(APIView):
+    @extend_schema(
+        operation_id="preview_coupon",
+        tags=["buying"],
+        summary="What a cart would cost with a coupon",
+        description=(
+            "Reserves nothing. The code may be typed in any case. A coupon that cannot be used "
+            "is refused with the reason; one that is switched off or has not begun is as "
+            "unknown as one that does not exist."
+        ),
+        request=serializers.CouponPreviewRequest,
+        responses={200: serializers.PreviewResponse},
+        examples=[examples.CART_WITH_COUPON, examples.PREVIEW_WITH_COUPON],
+    )
+    def post(self, request: Request) -> Response:
+        return _preview(self, serializers.CouponPreviewRequest)
+
+
+def _preview(view: APIView, body: type[Serializer[Any]]) -> Response:
+    wanted = view.body(body)
+    _count_guess(view, wanted["coupon_code"])
+    cart = quote_cart(buyer_id=view.user_id, now=clock.now(), **wanted)
+    quote = cart.quote
+    lines = [
+        {
+            "note_id": note.pk,
+            "title": note.title,
+            "price_paise": line.price_paise,
+            "bulk_discount_paise": line.bulk_discount_paise,
+            "coupon_discount_paise": line.coupon_discount_paise,
+            "discount_paise": line.discount_paise,
+            "paid_paise": line.paid_paise,
+        }
+        for note, line in zip(cart.notes, quote.lines, strict=True)
+    ]
+    return Response(
+        {
+            "subtotal_paise": quote.subtotal_paise,
+            "coupon_code": cart.coupon.code if cart.coupon else None,
+            "bulk_discount_paise": quote.bulk_discount_paise,
+            "coupon_discount_paise": quote.coupon_discount_paise,
+            "discount_paise": quote.discount_paise,
+            "total_paise": quote.total_paise,
+            "currency": money.CURRENCY,
+            "items": lines,
+        }
+    )
 
 
 class OrderDetailView(APIView):

@@ -7,6 +7,7 @@ count together, and the process's own for plain reads, which then cost no query.
 from __future__ import annotations
 
 import time
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -27,17 +28,21 @@ def parse_rate(rate: str) -> tuple[int, int]:
 
 
 class Throttle(BaseThrottle):
-    """Counts a caller (user, else address) within the view's `throttle_scope`."""
+    """Counts a caller (user, else address) within its own scope or the view's
+    `throttle_scope`. Of several, the one with the least left is told in the headers."""
 
     cache_alias = "local"
+    scope = ""
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        scope = getattr(view, "throttle_scope", "default")
+        scope = self.scope or getattr(view, "throttle_scope", "default")
         limit, window = parse_rate(settings.THROTTLE_RATES[scope])
         now = time.time()
         self.reset_s = window - int(now) % window
         hits = self.count(f"throttle:{scope}:{self.caller(request)}:{int(now) // window}", window)
-        request._request.rate_limit = (limit, max(0, limit - hits), self.reset_s)  # type: ignore[attr-defined]
+        rate = (limit, max(0, limit - hits), self.reset_s)
+        known = getattr(request._request, "rate_limit", rate)
+        request._request.rate_limit = min(known, rate, key=itemgetter(1))  # type: ignore[attr-defined]
         return hits <= limit
 
     def wait(self) -> float:
@@ -58,6 +63,6 @@ class Throttle(BaseThrottle):
 
 
 class SharedThrottle(Throttle):
-    """For sign-in, registration, orders and verification: one count for all pods."""
+    """For sign-in, registration, orders, coupons and verification: one count for all pods."""
 
     cache_alias = "default"

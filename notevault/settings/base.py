@@ -203,6 +203,7 @@ THROTTLE_RATES = {
     "register": env.str("THROTTLE_REGISTER", default="20/h"),
     "order": env.str("THROTTLE_ORDER", default="30/min"),
     "verify": env.str("THROTTLE_VERIFY", default="60/min"),
+    "coupon": env.str("THROTTLE_COUPON", default="60/h"),
     "upload": env.str("THROTTLE_UPLOAD", default="60/h"),
 }
 for _scope, _rate in THROTTLE_RATES.items():

@@ -23,6 +23,7 @@ PAGES = {
     "order": "payments_order",
     "payment": "payments_payment",
     "refund": "payments_refund",
+    "coupon": "payments_coupon",
     "webhook": "payments_webhookevent",
     "run": "payments_reconciliationrun",
     "break": "payments_reconciliationbreak",
@@ -41,10 +42,10 @@ RECONCILIATION = {"run", "break"}
 LEDGER = {"account", "transaction", "entry", "proof"}
 CELLAR = {"breaker", "letter"}
 MAY_SEE = {
-    "Support": {"user", *SALES, *NOTES},
-    "Finance": {*SALES, *RECONCILIATION, *LEDGER, *CELLAR, "alert"},
+    "Support": {"user", "coupon", *SALES, *NOTES},
+    "Finance": {"coupon", *SALES, *RECONCILIATION, *LEDGER, *CELLAR, "alert"},
     "Moderator": NOTES,
-    "Auditor": {"user", *SALES, *RECONCILIATION, *LEDGER, *NOTES, *CELLAR, "alert"},
+    "Auditor": {"user", "coupon", *SALES, *RECONCILIATION, *LEDGER, *NOTES, *CELLAR, "alert"},
 }
 
 
@@ -82,7 +83,7 @@ class TestGroups:
     def test_have_every_permission_that_is_written_down(self, group):
         assert labels_of(group) == set(staff.GROUPS[group])
 
-    def test_change_nothing_but_categories_and_what_use_cases_offer(self):
+    def test_change_nothing_but_categories_coupons_and_what_use_cases_offer(self):
         given = set().union(*staff.GROUPS.values())
         verbs = {label for label in given if ".view_" not in label}
 
@@ -93,6 +94,8 @@ class TestGroups:
             "notes.reset_downloads",
             "payments.resolve_quarantine",
             "payments.close_break",
+            "payments.add_coupon",
+            "payments.change_coupon",
             "ops.replay_deadletter",
             "ops.force_breaker",
         }
@@ -140,7 +143,7 @@ class TestDesk:
         assert seen == MAY_SEE[group]
 
     @pytest.mark.parametrize("group", MAY_SEE)
-    def test_adds_nothing_but_a_moderator_s_category(self, group):
+    def test_adds_nothing_but_a_moderator_s_category_and_finance_s_coupon(self, group):
         desk = desk_of(member_of(group))
 
         open_forms = {
@@ -149,7 +152,8 @@ class TestDesk:
             if desk.get(reverse(f"admin:{page}_add")).status_code == 200
         }
 
-        assert open_forms == ({"category"} if group == "Moderator" else set())
+        may_add = {"Moderator": {"category"}, "Finance": {"coupon"}}
+        assert open_forms == may_add.get(group, set())
 
     @pytest.mark.parametrize("group", MAY_SEE)
     def test_deletes_nothing(self, group, note):

@@ -1,6 +1,7 @@
 """The rows of the money. Those with a state are moved by `ops.moves.Stateful.move`, which
 leaves a history row each time."""
 
+from payments.models.coupons import Coupon, CouponUse
 from payments.models.gateway import Payment, PaymentMove, Refund, RefundMove, WebhookEvent
 from payments.models.idempotency import IdempotencyKey
 from payments.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction
@@ -13,6 +14,8 @@ from payments.models.returns import Dispute, DisputeMove, Reversal
 __all__ = [
     "RECEIPT_PREFIX",
     "BreakMove",
+    "Coupon",
+    "CouponUse",
     "Dispute",
     "DisputeMove",
     "IdempotencyKey",

@@ -33,7 +33,13 @@ class Order(Stateful):
     state = models.CharField(max_length=20, choices=OrderState, default=OrderState.CREATED)
     currency = models.CharField(max_length=3, default=money.CURRENCY)
     subtotal_paise = models.PositiveIntegerField(help_text="The sum of list prices.")
-    discount_paise = models.PositiveIntegerField()
+    discount_paise = models.PositiveIntegerField(help_text="In bulk and by coupon.")
+    coupon = models.ForeignKey(
+        "Coupon", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    coupon_discount_paise = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="The coupon's part of the discount."
+    )
     total_paise = models.PositiveIntegerField()
     # Null, not empty: it is unique, and many rows have none.
     gateway_order_id = models.CharField(max_length=40, unique=True, null=True)  # noqa: DJ001
@@ -52,6 +58,15 @@ class Order(Stateful):
             models.CheckConstraint(
                 name="order_total_adds_up",
                 condition=Q(total_paise=F("subtotal_paise") - F("discount_paise")),
+            ),
+            models.CheckConstraint(
+                name="order_coupon_takes_part_of_the_discount",
+                condition=Q(coupon=None, coupon_discount_paise=0)
+                | Q(
+                    coupon__isnull=False,
+                    coupon_discount_paise__gt=0,
+                    coupon_discount_paise__lte=F("discount_paise"),
+                ),
             ),
             models.CheckConstraint(
                 name="order_total_free_or_payable",
@@ -93,7 +108,10 @@ class OrderItem(models.Model):
     seller = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     title = models.CharField(max_length=120)
     price_paise = models.PositiveIntegerField()
-    discount_paise = models.PositiveIntegerField()
+    discount_paise = models.PositiveIntegerField(help_text="In bulk and by coupon.")
+    coupon_discount_paise = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="The coupon's part of the discount."
+    )
     paid_paise = models.PositiveIntegerField()
     commission_bps = models.PositiveSmallIntegerField()
     commission_paise = models.PositiveIntegerField()
@@ -126,6 +144,10 @@ class OrderItem(models.Model):
             models.CheckConstraint(
                 name="item_price_adds_up",
                 condition=Q(paid_paise=F("price_paise") - F("discount_paise")),
+            ),
+            models.CheckConstraint(
+                name="item_coupon_takes_part_of_the_discount",
+                condition=Q(coupon_discount_paise__lte=F("discount_paise")),
             ),
             models.CheckConstraint(
                 name="item_shares_add_up",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,32 @@ from notevault.accounts.models import User
 from payments.checkout import start_checkout
 from payments.gateways.base import GatewayPayment
 from payments.gateways.signatures import sign
-from payments.models import Order
+from payments.models import Coupon, Order
 
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parent / "vectors" / "razorpay.json").read_text()
 )
 
 
-def make_order(*, buyer: User, notes: list[Note], now: datetime) -> Order:
+def make_order(
+    *, buyer: User, notes: list[Note], now: datetime, coupon_code: str | None = None
+) -> Order:
     """An order that waits for payment; needs the `gateway` fixture."""
-    started = start_checkout(buyer_id=buyer.pk, note_ids=[note.pk for note in notes], now=now)
+    started = start_checkout(
+        buyer_id=buyer.pk,
+        note_ids=[note.pk for note in notes],
+        coupon_code=coupon_code,
+        now=now,
+    )
     return Order.objects.get(pk=started.order_id)
+
+
+def make_coupon(code: str = "DIWALI-10", **fields: Any) -> Coupon:
+    """10 % off, at most ₹100, once a buyer; a flat one takes `flat_paise`."""
+    percentage = {"percent": 10, "max_discount_paise": 10_000}
+    kind = {} if "flat_paise" in fields else percentage
+    return Coupon.objects.create(code=code, **{"valid_from": LONG_AGO, **kind, **fields})
 
 
 def told(payment: GatewayPayment, **fields: Any) -> GatewayPayment:

@@ -13,7 +13,7 @@ from notes.selectors import NoteNotFound
 from notes.tests.factories import make_note
 from notevault.kit import deadline
 from notevault.kit.bulkhead import Bulkhead
-from payments import checkout, waiting
+from payments import cart, checkout, waiting
 from payments.gateways.base import GatewayOutcomeUnknown, GatewayUnavailable
 from payments.models import Order, OrderItem
 from payments.settlement import settle_payment
@@ -94,9 +94,9 @@ class TestStartCheckout:
 
         assert refused(buyer.pk, uuid.uuid4()) is NoteNotFound
         assert refused(buyer.pk, draft.pk) is NoteNotFound
-        assert refused(buyer.pk, withdrawn.pk) is checkout.NoteNotForSale
-        assert refused(seller.pk, note.pk) is checkout.OwnNote
-        assert refused(buyer.pk, note.pk) is checkout.NoteAlreadyOwned
+        assert refused(buyer.pk, withdrawn.pk) is cart.NoteNotForSale
+        assert refused(seller.pk, note.pk) is cart.OwnNote
+        assert refused(buyer.pk, note.pk) is cart.NoteAlreadyOwned
         assert Order.objects.count() == 1
 
     def test_costs_the_same_for_ten_notes_as_for_two(

@@ -103,6 +103,20 @@ class TestHeaders:
         assert answer["RateLimit-Remaining"] == "8"
         assert answer["RateLimit-Reset"] == str(3600 - 615)
 
+    def test_tell_of_the_limit_that_is_nearest(self, rate):
+        rate("sign_in", "9/min")
+        rate("order", "5/min")
+        request = Request(RequestFactory().get("/", REMOTE_ADDR="10.0.0.1"))
+        request.user = AnonymousUser()
+
+        class Nearer(Throttle):
+            scope = "order"
+
+        for throttle in (Throttle, Nearer, Throttle):
+            throttle().allow_request(request, SimpleNamespace(throttle_scope="sign_in"))
+
+        assert request._request.rate_limit == (5, 4, 45)
+
 
 class TestWindow:
     @pytest.mark.parametrize("throttle", [Throttle, SharedThrottle])

@@ -11,10 +11,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import TabularInline
 
 from notevault.kit import money
-from ops.admin import ReadOnlyAdmin
+from ops.admin import ReadOnlyAdmin, ReadOnlyRows
 from payments.models import (
     LedgerAccount,
     LedgerEntry,
@@ -26,20 +25,15 @@ from payments.models import (
 )
 
 
-class EntryRows(TabularInline):
+class EntryRows(ReadOnlyRows):
     model = LedgerEntry
     fields = ("account", "item", "amount", "balance_after", "at")
     readonly_fields = fields
     ordering = ("id",)
-    can_delete = False
-    extra = 0
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
         return rows.select_related("account", "item")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     @admin.display(description="Amount")
     def amount(self, entry: LedgerEntry) -> str:
