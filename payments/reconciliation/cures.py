@@ -10,9 +10,9 @@ from django.db import IntegrityError
 from payments.checkout import open_for_payment
 from payments.gateways.base import GatewayPayment, GatewayRefund
 from payments.models import Payment
-from payments.reconciliation.comparison import TAKEN
 from payments.refunds import PaymentNotKnownYet, RefundsOverlap, take_in_refund
 from payments.settlement import PaymentMismatch, settle_payment
+from payments.states import TAKEN
 
 SOURCE = "reconciliation"
 
