@@ -18,6 +18,7 @@ from payments.refunds.owing import (
     give_back_rest,
     hear_of_refunds,
     refuse_while_disputed,
+    take_from_lines,
 )
 from payments.refunds.sending import ask_for_refund, send_refund
 
@@ -35,6 +36,7 @@ __all__ = [
     "refuse_while_disputed",
     "replace_refund",
     "send_refund",
+    "take_from_lines",
     "take_in_refund",
     "take_in_refunds",
 ]
