@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
@@ -41,7 +41,7 @@ class Outcome:
             "invariant": self.check.invariant,
             "about": self.check.about,
             "broken": self.broken,
-            "first": asdict(self.first) if self.first else None,
+            "first": {"id": self.first.row_id, "what": self.first.what} if self.first else None,
             "seconds": round(self.seconds, 3),
         }
 

@@ -10,6 +10,7 @@ from payments.refunds.outcome import (
     fail_refund,
     record_reply,
     replace_refund,
+    take_from_sale,
 )
 from payments.refunds.owing import (
     NothingToGiveBack,
@@ -37,6 +38,7 @@ __all__ = [
     "replace_refund",
     "send_refund",
     "take_from_lines",
+    "take_from_sale",
     "take_in_refund",
     "take_in_refunds",
 ]

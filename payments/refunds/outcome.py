@@ -94,6 +94,17 @@ def _complete(
     journal.record_refund_processed(refund=refund, payment=payment, now=now)
 
 
+def take_from_sale(*, order: Order, payment: Payment, now: datetime) -> None:
+    """Refunds that were heard of before their payment was: its lines give for them now.
+
+    A step on a locked order that the payment has just settled.
+    """
+    for refund in payment.refunds.exclude(state=RefundState.FAILED):
+        if not refund.reversals.filter(undone_at=None).exists():
+            take_from_lines(payment, refund, None, now)
+    fulfilment.follow_returns(order=order, payment=payment, why="refunded before", now=now)
+
+
 def _owe_again(payment: Payment, refund: Refund, now: datetime) -> None:
     """A refund that was taken for failed goes through after all.
 
