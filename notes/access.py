@@ -9,9 +9,10 @@ from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef
 
-from notes.models import MAX_DOWNLOADS, Note, NoteAccess
+from notes.models import MAX_DOWNLOADS, DownloadEvent, Note, NoteAccess
 from notes.selectors import NoteNotFound
 from notes.storage import note_storage
+from notevault.kit.caller import NOBODY, Caller
 from notevault.kit.errors import DomainError
 from ops.transactions import use_case
 
@@ -72,8 +73,11 @@ def restore_accesses(*, references: Collection[UUID]) -> set[UUID]:
     return set(live.values_list("reference", flat=True))
 
 
-def download_link(*, note_id: UUID, buyer_id: UUID, now: datetime) -> DownloadLink:
-    """A link of ten minutes for a note in the buyer's library; counts one download.
+def download_link(
+    *, note_id: UUID, buyer_id: UUID, now: datetime, caller: Caller = NOBODY
+) -> DownloadLink:
+    """A link of ten minutes for a note in the buyer's library; counts one download, and
+    notes who asked for it.
 
     Raises NoteNotFound for a note the buyer may not read, DownloadLimitReached.
     """
@@ -87,10 +91,22 @@ def download_link(*, note_id: UUID, buyer_id: UUID, now: datetime) -> DownloadLi
         filename=f"{access.note.title}.pdf",
         expires_at=expires_at,
     )
+    _count_download(access_id=access.pk, caller=caller, now=now)
+    return DownloadLink(url, expires_at, max(0, MAX_DOWNLOADS - access.downloads - 1))
+
+
+@use_case
+def _count_download(*, access_id: UUID, caller: Caller, now: datetime) -> None:
+    live = NoteAccess.objects.filter(pk=access_id, revoked_at=None)
     counted = live.filter(downloads__lt=MAX_DOWNLOADS).update(downloads=F("downloads") + 1)
     if counted != 1:
         raise DownloadLimitReached
-    return DownloadLink(url, expires_at, max(0, MAX_DOWNLOADS - access.downloads - 1))
+    DownloadEvent.objects.create(
+        access_id=access_id,
+        at=now,
+        ip_address=caller.ip_address,
+        user_agent=caller.user_agent[:300],
+    )
 
 
 @use_case

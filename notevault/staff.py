@@ -18,6 +18,17 @@ VIEW_SALES = (
     "payments.view_refund",
     "payments.view_refundmove",
     "payments.view_webhookevent",
+    "payments.view_invoice",
+)
+VIEW_DISPUTES = (
+    "payments.view_dispute",
+    "payments.view_disputemove",
+    "payments.view_reversal",
+)
+VIEW_PAYOUTS = (
+    "payments.view_payout",
+    "payments.view_payoutmove",
+    "payments.view_payoutbatch",
 )
 VIEW_RECONCILIATION = (
     "payments.view_reconciliationrun",
@@ -36,6 +47,7 @@ VIEW_NOTES = (
     "notes.view_notemove",
     "notes.view_category",
     "notes.view_noteaccess",
+    "notes.view_downloadevent",
 )
 VIEW_OPS = (
     "ops.view_circuitbreaker",
@@ -46,6 +58,8 @@ VIEW_OPS = (
 GROUPS: dict[str, tuple[str, ...]] = {
     "Support": (
         *VIEW_SALES,
+        *VIEW_DISPUTES,
+        *VIEW_PAYOUTS,
         *VIEW_COUPONS,
         *VIEW_NOTES,
         "notes.reset_downloads",
@@ -53,6 +67,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Finance": (
         *VIEW_SALES,
+        *VIEW_DISPUTES,
+        *VIEW_PAYOUTS,
         *VIEW_COUPONS,
         *VIEW_RECONCILIATION,
         *VIEW_LEDGER,
@@ -60,6 +76,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "alerts.view_alert",
         "payments.resolve_quarantine",
         "payments.close_break",
+        "payments.manage_payout",
         "payments.add_coupon",
         "payments.change_coupon",
         "ops.replay_deadletter",
@@ -73,6 +90,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Auditor": (
         *VIEW_SALES,
+        *VIEW_DISPUTES,
+        *VIEW_PAYOUTS,
         *VIEW_COUPONS,
         *VIEW_RECONCILIATION,
         *VIEW_LEDGER,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
 from notes.models import NoteAccess
 from notevault.kit.clock import indian_day
+from ops import jobs
 from ops.transactions import use_case
 from payments import fulfilment, locks, refunds, tax
 from payments.ledger import bank, journal
@@ -57,7 +58,8 @@ def open_books(*, now: datetime) -> Iterator[int]:
 @use_case
 def open_order(*, order_id: UUID, now: datetime) -> None:
     """Afterwards the order's lines know their tax and their escrow, and the ledger has its
-    payments, fees, refunds and settlements. What it had already stays as it is."""
+    payments, fees, refunds and settlements; jobs write the invoices. What it had already
+    stays as it is."""
     order = locks.lock_order(order_id)
     payments = locks.lock_payments(order)
     returned = {payment.pk: locks.lock_refunds(payment) for payment in payments}
@@ -76,6 +78,7 @@ def _open_payment(order: Order, payment: Payment, returned: list[Refund], now: d
         journal.record_sale(
             order=order, payment=payment, granted=bought, was_captured=True, now=now
         )
+        jobs.defer("payments.tasks.issue_invoice", order_id=str(order.pk))
     else:
         journal.record_unearned(payment=payment, why="older than the ledger", now=now)
     for refund in returned:
@@ -94,9 +97,10 @@ def _open_refund(payment: Payment, refund: Refund, now: datetime) -> None:
     is_gone = refund.state == RefundState.PROCESSED
     if is_gone and TransactionKind.REFUND_PROCESSED not in kinds_posted(refund.pk):
         journal.record_refund_processed(refund=refund, payment=payment, now=now)
+    refunds.credit(refund)
 
 
-def _bank(rows: list[Payment] | list[Refund], paise: int, now: datetime) -> None:
+def _bank(rows: Sequence[Payment | Refund], paise: int, now: datetime) -> None:
     """What the report said of the amount was not kept, so it is taken for right."""
     settled = {row.pk: paise for row in rows if row.settlement_id}
     bank.record_learnt(rows=rows, settled=settled, now=now)

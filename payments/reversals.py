@@ -113,11 +113,19 @@ def _take(item: OrderItem, amount_paise: int, reversal: Reversal) -> Reversal:
     share = item.seller_share_paise - item.reversed_share_paise
     tax = item.tax_paise - item.reversed_tax_paise
     fee = left_paise(item) - share - tax
-    parts = money.allocate(amount_paise, weights=[share, fee, tax])
+    parts = _with_even_tax(*money.allocate(amount_paise, weights=[share, fee, tax]))
     reversal.item, reversal.amount_paise = item, amount_paise
     reversal.seller_share_paise, reversal.commission_paise, reversal.tax_paise = parts
     _count(item, reversal, +1)
     return reversal
+
+
+def _with_even_tax(share: int, fee: int, tax: int) -> tuple[int, int, int]:
+    """CGST and SGST are equal halves of what goes back, too. What is left of the tax is even,
+    so there is a paisa more of it where the part is odd."""
+    if tax % 2 == 0 or not (fee or share):
+        return share, fee, tax
+    return (share, fee - 1, tax + 1) if fee else (share - 1, fee, tax + 1)
 
 
 def undo(reversals: Iterable[Reversal], *, now: datetime) -> list[Reversal]:

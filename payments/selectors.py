@@ -6,13 +6,22 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import F, Q, QuerySet
+from django.urls import reverse
 
 from notevault.kit.errors import DomainError
 from notevault.kit.pagination import Sort
 from payments.gateways import get_gateway
-from payments.models import RECEIPT_PREFIX, Order, OrderItem, Payment, Refund
-from payments.states import OPEN_ORDER, ItemOutcome, OrderState, PaymentState, RefundState
+from payments.models import RECEIPT_PREFIX, Invoice, Order, OrderItem, Payment, Refund
+from payments.states import (
+    OPEN_ORDER,
+    InvoiceKind,
+    ItemOutcome,
+    OrderState,
+    PaymentState,
+    RefundState,
+)
 
 Row = dict[str, Any]
 
@@ -31,6 +40,8 @@ _ORDER = (
     "created_at",
     "expires_at",
     "paid_at",
+    "billing_name",
+    "billing_state",
 )
 _ITEM = (
     "order_id",
@@ -66,7 +77,7 @@ def get_order(*, order_id: UUID, buyer_id: UUID) -> Row:
 
 
 def complete(rows: list[Row]) -> list[Row]:
-    """Add items and next action to order rows: three queries for any number of rows."""
+    """Add items and next action to order rows: four queries for any number of rows."""
     ids = [row["id"] for row in rows]
     lines_of = OrderItem.objects.filter(order_id__in=ids)
     items = _by_order(lines_of.values(*_ITEM, bulk_discount_paise=_IN_BULK))
@@ -74,6 +85,7 @@ def complete(rows: list[Row]) -> list[Row]:
     owed = Refund.objects.filter(
         payment__order_id__in=ids, state__in=[RefundState.REQUESTED, RefundState.PENDING]
     )
+    invoices = _invoices_of(ids)
     refunding = set(owed.values_list("payment__order_id", flat=True))
     for row in rows:
         lines = items.get(row["id"], [])
@@ -85,8 +97,23 @@ def complete(rows: list[Row]) -> list[Row]:
             has_access=any(line["outcome"] == ItemOutcome.GRANTED for line in lines),
             is_refunding=row["id"] in refunding,
         )
+        name, state = row.pop("billing_name"), row.pop("billing_state")
+        row["billing"] = {"name": name, "state": state} if state else None
+        row["invoice"] = invoices.get(row["id"])
         row["checkout"] = _checkout(row) if row["next_action"] == "pay" else None
     return rows
+
+
+def _invoices_of(order_ids: list[UUID]) -> dict[UUID, Row]:
+    issued = Invoice.objects.filter(order_id__in=order_ids, kind=InvoiceKind.INVOICE)
+    return {
+        order_id: {
+            "number": number,
+            "issued_at": issued_at,
+            "url": f"{settings.PUBLIC_API_URL}{reverse('payments:invoice', args=[order_id])}",
+        }
+        for order_id, number, issued_at in issued.values_list("order_id", "number", "issued_at")
+    }
 
 
 def next_action(

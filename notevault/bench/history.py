@@ -2,8 +2,8 @@
 
 The triggers of the ledger rest while it is written, in that session alone; the balances that
 they would have kept are written with it, and the proof that follows says whether they are
-right. Each order is one line: sold, its fee kept, released from escrow, settled to the bank.
-Every tenth was refunded in full.
+right. Each order is one line: sold, invoiced, its fee kept, released from escrow, settled to
+the bank. Every tenth was refunded in full.
 """
 
 from __future__ import annotations
@@ -67,6 +67,27 @@ _ROWS = (
         at + interval '9 days' FROM sale WHERE is_refunded""",
 )
 
+_SERIES = """
+INSERT INTO payments_invoiceseries (prefix, financial_year, last)
+SELECT prefix, '2026-27', count(*) FROM sale JOIN (VALUES ('NV', false), ('CN', true)) AS kind
+    (prefix, is_note) ON is_refunded OR NOT is_note
+GROUP BY prefix
+"""
+_DOCUMENTS = """
+INSERT INTO payments_invoice (id, kind, number, series_id, serial, financial_year, order_id,
+    corrects_id, reverses_id, buyer_name, buyer_state, place_of_supply, supplier_name,
+    supplier_address, supplier_state, supplier_gstin, sac, lines, note_value_paise, taxable_paise,
+    cgst_paise, sgst_paise, igst_paise, total_paise, issued_at, signature)
+SELECT pg_temp.id(kind.tag, n), kind.name, s.prefix || '-' || serial, s.id, serial,
+    s.financial_year, order_id, CASE WHEN is_note THEN pg_temp.id('20', n) END,
+    CASE WHEN is_note THEN refund_id END, 'Buyer', '29', '29', 'NoteVault', 'Bengaluru', '29', '',
+    '998439', '[]', paid - commission, commission - tax, tax / 2, tax / 2, 0, paid, at, ''
+FROM (VALUES ('20', 'invoice', 'NV', false), ('21', 'credit_note', 'CN', true)) AS kind
+    (tag, name, prefix, is_note)
+JOIN payments_invoiceseries s ON s.prefix = kind.prefix
+JOIN sale ON is_refunded OR NOT is_note
+CROSS JOIN LATERAL (SELECT CASE WHEN is_note THEN n / 10 ELSE n END AS serial) numbered
+"""
 _ACCOUNTS = """
 INSERT INTO payments_ledgeraccount (kind, owner_id, currency)
 SELECT unnest(ARRAY['gateway_clearing', 'gateway_fees', 'bank', 'platform_commission',
@@ -140,6 +161,9 @@ FROM payments_ledgerentry
 """
 
 
+_LEDGER = (_ACCOUNTS, _LEGS, _TRANSACTIONS, _ENTRIES, _BALANCES, _SEQUENCE)
+
+
 def write_sales(*, orders: int, buyers: int) -> int:
     """So many orders in an empty shop that has buyers and notes; how many entries they made."""
     with transaction.atomic(), connection.cursor() as cursor:
@@ -147,7 +171,7 @@ def write_sales(*, orders: int, buyers: int) -> int:
         cursor.execute("SET LOCAL work_mem = '256MB'")
         cursor.execute(_ID)
         cursor.execute(_SALES, {"orders": orders, "buyers": buyers})
-        for statement in (*_ROWS, _ACCOUNTS, _LEGS, _TRANSACTIONS, _ENTRIES, _BALANCES, _SEQUENCE):
+        for statement in (*_ROWS, _SERIES, _DOCUMENTS, *_LEDGER):
             cursor.execute(statement)
         cursor.execute("SELECT count(*) FROM payments_ledgerentry")
         count = int(cursor.fetchone()[0])

@@ -23,8 +23,12 @@ PAGES = {
     "order": "payments_order",
     "payment": "payments_payment",
     "refund": "payments_refund",
+    "dispute": "payments_dispute",
     "coupon": "payments_coupon",
     "webhook": "payments_webhookevent",
+    "invoice": "payments_invoice",
+    "payout": "payments_payout",
+    "batch": "payments_payoutbatch",
     "run": "payments_reconciliationrun",
     "break": "payments_reconciliationbreak",
     "account": "payments_ledgeraccount",
@@ -36,16 +40,27 @@ PAGES = {
     "letter": "ops_deadletter",
     "group": "auth_group",
 }
-SALES = {"order", "payment", "refund", "webhook"}
+SALES = {"order", "payment", "refund", "dispute", "webhook", "invoice"}
+PAYOUTS = {"payout", "batch"}
 NOTES = {"note", "category", "access"}
 RECONCILIATION = {"run", "break"}
 LEDGER = {"account", "transaction", "entry", "proof"}
 CELLAR = {"breaker", "letter"}
 MAY_SEE = {
-    "Support": {"user", "coupon", *SALES, *NOTES},
-    "Finance": {"coupon", *SALES, *RECONCILIATION, *LEDGER, *CELLAR, "alert"},
+    "Support": {"user", "coupon", *SALES, *PAYOUTS, *NOTES},
+    "Finance": {"coupon", *SALES, *PAYOUTS, *RECONCILIATION, *LEDGER, *CELLAR, "alert"},
     "Moderator": NOTES,
-    "Auditor": {"user", "coupon", *SALES, *RECONCILIATION, *LEDGER, *NOTES, *CELLAR, "alert"},
+    "Auditor": {
+        "user",
+        "coupon",
+        *SALES,
+        *PAYOUTS,
+        *RECONCILIATION,
+        *LEDGER,
+        *NOTES,
+        *CELLAR,
+        "alert",
+    },
 }
 
 
@@ -94,6 +109,7 @@ class TestGroups:
             "notes.reset_downloads",
             "payments.resolve_quarantine",
             "payments.close_break",
+            "payments.manage_payout",
             "payments.add_coupon",
             "payments.change_coupon",
             "ops.replay_deadletter",
@@ -102,7 +118,7 @@ class TestGroups:
 
     def test_may_see_the_history_of_what_they_see(self):
         for labels in staff.GROUPS.values():
-            for model in ("note", "order", "payment", "refund"):
+            for model in ("note", "order", "payment", "refund", "dispute", "payout"):
                 seen = [label for label in labels if label.endswith(f".view_{model}")]
                 moves = [label for label in labels if label.endswith(f".view_{model}move")]
                 assert len(seen) == len(moves)
@@ -187,7 +203,7 @@ class TestDesk:
 class TestRoot:
     """Even the superuser changes no row that only use cases may write."""
 
-    READ_ONLY = ("note", "access", *sorted(SALES | RECONCILIATION | LEDGER), "alert")
+    READ_ONLY = ("note", "access", *sorted(SALES | PAYOUTS | RECONCILIATION | LEDGER), "alert")
 
     @pytest.mark.parametrize("name", READ_ONLY)
     def test_adds_no_row_by_hand(self, root, name):

@@ -11,7 +11,7 @@ it is counted as waiting. A new promise is one more `Check` in the file of its m
 matter is a file with a `CHECKS` of its own, named here.
 """
 
-from payments.invariants import accounts, books, queues, returns, sales
+from payments.invariants import accounts, books, documents, queues, returns, sales, sellers
 from payments.invariants.checks import Check, Finding, findings
 from payments.invariants.proof import Outcome, Proof, ProofRunning, prove
 from payments.invariants.queues import lost_events
@@ -22,6 +22,8 @@ CHECKS: tuple[Check, ...] = (
     *accounts.CHECKS,
     *books.CHECKS,
     *returns.CHECKS,
+    *sellers.CHECKS,
+    *documents.CHECKS,
     *queues.CHECKS,
 )
 

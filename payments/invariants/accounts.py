@@ -11,12 +11,15 @@ _GUARDS = """
     ('payments_ledgerentry', 'entries_stay'),
     ('payments_ledgertransaction', 'transactions_never_change'),
     ('payments_ledgertransaction', 'transactions_stay'),
-    ('payments_ledgeraccount', 'balances_follow_entries')"""
+    ('payments_ledgeraccount', 'balances_follow_entries'),
+    ('payments_invoice', 'invoices_never_change'),
+    ('payments_invoice', 'invoices_stay'),
+    ('payments_invoiceseries', 'series_go_on_by_one')"""
 
 CHECKS = (
     Check(
         "I3",
-        "The triggers that guard the ledger are in place",
+        "The triggers that guard the ledger and the documents are in place",
         f"""
         SELECT guard.name, 'trigger ' || guard.name || ' of ' || guard.of
                || CASE WHEN t.oid IS NULL THEN ' is gone' ELSE ' is disabled' END

@@ -10,13 +10,13 @@ from datetime import datetime
 from uuid import UUID
 
 from payments.ledger.posting import Leg, Posting, post
-from payments.models import LedgerTransaction, Payment, Refund
+from payments.models import Dispute, LedgerTransaction, Payment, Refund
 from payments.states import TAKEN, AccountKind, TransactionKind
 
 
 def record_learnt(
     *,
-    rows: Sequence[Payment] | Sequence[Refund],
+    rows: Sequence[Payment | Refund | Dispute],
     settled: Mapping[UUID, int],
     now: datetime,
 ) -> None:
@@ -50,7 +50,7 @@ def _late_fees(payment_ids: Sequence[UUID]) -> list[Posting]:
     return [fee(payment) for payment in captured]
 
 
-def _settled(row: Payment | Refund, paise: int) -> Posting:
+def _settled(row: Payment | Refund | Dispute, paise: int) -> Posting:
     payment = row if isinstance(row, Payment) else row.payment
     return Posting(
         kind=TransactionKind.SETTLED,

@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from ops.transactions import use_case
 from payments.gateways.base import GatewayRefund
 from payments.ledger import bank
-from payments.models import Order, Payment, Refund
+from payments.models import Dispute, Order, Payment, Refund
 from payments.reconciliation.windows import Window
 from payments.states import TAKEN, PaymentState, RefundState
 
@@ -44,6 +44,11 @@ def refunds_by_reply(replies: Collection[GatewayRefund]) -> dict[str, Refund]:
     keys = {key: reply.id for reply in replies if (key := as_uuid(reply.receipt))}
     found = Refund.objects.filter(Q(gateway_refund_id__in=ids) | Q(pk__in=list(keys)))
     return {row.gateway_refund_id or keys[row.pk]: row for row in found}
+
+
+def disputes_by_id(gateway_ids: Iterable[str]) -> dict[str, Dispute]:
+    found = Dispute.objects.filter(gateway_dispute_id__in=list(gateway_ids))
+    return {row.gateway_dispute_id: row for row in found}
 
 
 def order_ids(gateway_order_ids: Iterable[str]) -> dict[str, UUID]:
@@ -84,7 +89,7 @@ def unsettled_payments(*, start: datetime, end: datetime) -> Iterator[Payment]:
 
 
 def complete(
-    rows: Sequence[Payment] | Sequence[Refund],
+    rows: Sequence[Payment | Refund | Dispute],
     fields: Collection[str],
     *,
     settled: Mapping[UUID, int],

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from types import MappingProxyType
 from uuid import UUID
 
 from payments.gateways.base import Gateway
-from payments.models import Payment, Refund
+from payments.models import Dispute, Payment, Refund
 from payments.reconciliation import books, breaks
 from payments.reconciliation.comparison import Finding
 from payments.reconciliation.cures import NotCured
@@ -82,7 +82,7 @@ class Desk:
 
     def complete(
         self,
-        rows: list[Payment] | list[Refund],
+        rows: Sequence[Payment | Refund | Dispute],
         *fields: str,
         settled: Mapping[UUID, int] = NOTHING,
     ) -> None:
@@ -108,7 +108,7 @@ class DryDesk(Desk):
 
     def complete(
         self,
-        rows: list[Payment] | list[Refund],
+        rows: Sequence[Payment | Refund | Dispute],
         *fields: str,
         settled: Mapping[UUID, int] = NOTHING,
     ) -> None:

@@ -7,6 +7,7 @@ from payments.refunds.elsewhere import (
 )
 from payments.refunds.outcome import (
     RefundsOverlap,
+    credit,
     fail_refund,
     record_reply,
     replace_refund,
@@ -29,6 +30,7 @@ __all__ = [
     "PaymentNotKnownYet",
     "RefundsOverlap",
     "ask_for_refund",
+    "credit",
     "fail_refund",
     "give_back",
     "give_back_rest",

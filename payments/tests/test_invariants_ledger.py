@@ -226,7 +226,7 @@ PLANTED = [
         "What is owed to the buyer of a payment is in the ledger, and not below zero",
     ),
 ]
-GUARDS = "The triggers that guard the ledger are in place"
+GUARDS = "The triggers that guard the ledger and the documents are in place"
 
 
 class TestAPlantedFault:
@@ -250,7 +250,7 @@ def triggers():
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT tgname, tgrelid::regclass::text FROM pg_trigger"
-            " WHERE tgrelid::regclass::text LIKE 'payments\\_ledger%%' AND NOT tgisinternal"
+            " WHERE tgrelid::regclass::text ~ '^payments_(ledger|invoice)' AND NOT tgisinternal"
         )
         return dict(cursor.fetchall())
 
@@ -265,7 +265,7 @@ class TestAGuardOfTheLedger:
                 sql(f"ALTER TABLE {table} ENABLE TRIGGER {name}")
 
             assert broken(out) == {GUARDS: f"{name}: trigger {name} of {table} is disabled"}
-        assert len(triggers()) == 7
+        assert len(triggers()) == 10
 
     def test_that_is_dropped_is_missed(self, db):
         sql("ALTER TRIGGER entries_stay ON payments_ledgerentry RENAME TO entries_go")
