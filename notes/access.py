@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef
+from django.db.models.functions import Coalesce
 
 from notes.models import MAX_DOWNLOADS, DownloadEvent, Note, NoteAccess
 from notes.selectors import NoteNotFound
@@ -22,6 +23,11 @@ LINK_LIFETIME = timedelta(minutes=10)
 class DownloadLimitReached(DomainError):
     code = "download_limit_reached"
     message = f"All {MAX_DOWNLOADS} downloads of this purchase are used. Support can reset them."
+
+
+class RefundUnderWay(DomainError):
+    code = "refund_under_way"
+    message = "The price of this note is on its way back to you, so it cannot be downloaded."
 
 
 @dataclass(frozen=True)
@@ -73,13 +79,40 @@ def restore_accesses(*, references: Collection[UUID]) -> set[UUID]:
     return set(live.values_list("reference", flat=True))
 
 
+def suspend_accesses(*, references: Collection[UUID], now: datetime) -> None:
+    """Allow no download while the price of these references is on its way back. A step."""
+    NoteAccess.objects.filter(reference__in=references, suspended_at=None).update(suspended_at=now)
+
+
+def resume_accesses(*, references: Collection[UUID]) -> None:
+    """Allow downloads again: the price has not gone back after all. A step."""
+    suspended = NoteAccess.objects.filter(reference__in=references, suspended_at__isnull=False)
+    suspended.update(suspended_at=None)
+
+
+def hold_unread(*, references: Collection[UUID]) -> set[UUID]:
+    """The references whose notes were never downloaded, and cannot be until the transaction
+    around this step ends."""
+    held = NoteAccess.objects.select_for_update(no_key=True).order_by("pk")
+    rows = held.filter(reference__in=references, revoked_at=None)
+    return {row.reference for row in rows if not row.downloads and not row.first_downloaded_at}
+
+
+def unread(references: Collection[UUID]) -> set[UUID]:
+    """The references whose notes were never downloaded."""
+    rows = NoteAccess.objects.filter(reference__in=references, revoked_at=None)
+    never = rows.filter(downloads=0, first_downloaded_at=None)
+    return set(never.values_list("reference", flat=True))
+
+
 def download_link(
     *, note_id: UUID, buyer_id: UUID, now: datetime, caller: Caller = NOBODY
 ) -> DownloadLink:
     """A link of ten minutes for a note in the buyer's library; counts one download, and
     notes who asked for it.
 
-    Raises NoteNotFound for a note the buyer may not read, DownloadLimitReached.
+    Raises NoteNotFound for a note the buyer may not read, DownloadLimitReached,
+    RefundUnderWay.
     """
     live = NoteAccess.objects.filter(note_id=note_id, buyer_id=buyer_id, revoked_at=None)
     access = live.select_related("note__published_file").first()
@@ -98,9 +131,12 @@ def download_link(
 @use_case
 def _count_download(*, access_id: UUID, caller: Caller, now: datetime) -> None:
     live = NoteAccess.objects.filter(pk=access_id, revoked_at=None)
-    counted = live.filter(downloads__lt=MAX_DOWNLOADS).update(downloads=F("downloads") + 1)
+    counted = live.filter(downloads__lt=MAX_DOWNLOADS, suspended_at=None).update(
+        downloads=F("downloads") + 1, first_downloaded_at=Coalesce("first_downloaded_at", now)
+    )
     if counted != 1:
-        raise DownloadLimitReached
+        suspended = live.filter(suspended_at__isnull=False).exists()
+        raise RefundUnderWay if suspended else DownloadLimitReached
     DownloadEvent.objects.create(
         access_id=access_id,
         at=now,
@@ -112,4 +148,5 @@ def _count_download(*, access_id: UUID, caller: Caller, now: datetime) -> None:
 @use_case
 def reset_downloads(*, access_id: UUID) -> None:
     """Let the buyer download as often as after the purchase; repeating it changes nothing."""
-    NoteAccess.objects.filter(pk=access_id).update(downloads=0)
+    read = NoteAccess.objects.filter(pk=access_id, downloads__gt=0)
+    read.update(downloads=0, first_downloaded_at=Coalesce("first_downloaded_at", "granted_at"))

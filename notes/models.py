@@ -167,6 +167,12 @@ class NoteAccess(models.Model):
     revoked_at = models.DateTimeField(null=True)
     revoked_why = models.CharField(max_length=200, blank=True)
     downloads = models.PositiveSmallIntegerField(default=0)
+    first_downloaded_at = models.DateTimeField(
+        null=True, help_text="Kept when the downloads are reset."
+    )
+    suspended_at = models.DateTimeField(
+        null=True, help_text="No downloads since then: its price is on its way back."
+    )
 
     class Meta:
         verbose_name_plural = "note accesses"

@@ -17,6 +17,9 @@ VIEW_SALES = (
     "payments.view_paymentmove",
     "payments.view_refund",
     "payments.view_refundmove",
+    "payments.view_refundrequest",
+    "payments.view_refundrequestline",
+    "payments.view_requestmove",
     "payments.view_webhookevent",
     "payments.view_invoice",
 )
@@ -63,6 +66,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *VIEW_COUPONS,
         *VIEW_NOTES,
         "notes.reset_downloads",
+        "payments.decide_refund",
         "accounts.view_user",
     ),
     "Finance": (
@@ -74,6 +78,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *VIEW_LEDGER,
         *VIEW_OPS,
         "alerts.view_alert",
+        "payments.decide_refund",
         "payments.resolve_quarantine",
         "payments.close_break",
         "payments.manage_payout",

@@ -31,6 +31,7 @@ from payments.models import (
     WebhookEvent,
 )
 from payments.reconciliation.breaks import close_break
+from payments.refund_desk import RefundsOrders, RequestRows
 from payments.settlement import accept_quarantined
 from payments.timeline.page import story_as_html
 
@@ -72,14 +73,14 @@ class RefundRows(ReadOnlyRows):
 
 
 @admin.register(Order)
-class OrderAdmin(ReadOnlyAdmin):
+class OrderAdmin(RefundsOrders, ReadOnlyAdmin):
     list_display = ("id", "buyer", "state", "total", "created_at", "paid_at")
     list_filter = ("state",)
     search_fields = ("id", "buyer__email", "gateway_order_id", "payments__gateway_payment_id")
     list_select_related = ("buyer",)
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
-    inlines = (ItemRows, PaymentRows, OrderHistory)
+    inlines = (ItemRows, PaymentRows, RequestRows, OrderHistory)
     readonly_fields = ("story", "ledger")
 
     @admin.display(description="Where the money is")

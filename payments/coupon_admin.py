@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -10,36 +9,17 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from notevault.kit import clock, money
 from ops.admin import ReadOnlyRows
 from payments import locks
 from payments.models import Coupon, CouponUse
 from payments.models.coupons import TERMS
+from payments.rupees import RupeesField
 
 _TARGETS = ("scope", "category", "seller", "note", "valid_from")
 _ALWAYS = ("valid_until", "max_uses", "max_uses_per_user", "is_active")
 _COUNTS = ("uses", "late_uses")
-
-
-class RupeesField(forms.DecimalField):
-    """Rupees on the page, paise behind it."""
-
-    widget = UnfoldAdminDecimalFieldWidget
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(min_value=0, max_digits=9, decimal_places=2, **kwargs)
-
-    def prepare_value(self, value: Any) -> Any:
-        return Decimal(value) / 100 if isinstance(value, int) else value
-
-    def clean(self, value: Any) -> Any:
-        rupees = super().clean(value)
-        return None if rupees is None else int(rupees * 100)
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return super().has_changed(self.prepare_value(initial), data)
 
 
 class CouponForm(forms.ModelForm):

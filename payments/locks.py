@@ -20,6 +20,7 @@ from payments.models import (
     Payout,
     ReconciliationBreak,
     Refund,
+    RefundRequest,
 )
 from payments.states import AccountKind
 
@@ -69,6 +70,21 @@ def lock_refund(refund_id: UUID) -> tuple[Order, Payment, Refund]:
     order = lock_order(ids[0])
     payment = Payment.objects.select_for_update().get(pk=ids[1])
     return order, payment, Refund.objects.select_for_update().get(pk=refund_id)
+
+
+def lock_sale(order_id: UUID) -> tuple[Order, Payment | None]:
+    """An order and the payment that it was fulfilled with."""
+    order = lock_order(order_id)
+    return order, order.payments.select_for_update().filter(settles=True).first()
+
+
+def lock_request(request_id: UUID) -> tuple[Order, Payment, RefundRequest]:
+    """A request for a refund, with the sale that it is about, in lock order."""
+    requests = RefundRequest.objects.filter(pk=request_id)
+    order, payment = lock_sale(requests.values_list("order_id", flat=True).get())
+    if payment is None:
+        raise Payment.DoesNotExist
+    return order, payment, requests.select_for_update().get()
 
 
 def lock_or_open_break(

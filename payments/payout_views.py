@@ -58,7 +58,7 @@ class PayoutListView(APIView):
             "To a UPI id or to a bank account, from ₹100 on. The amount leaves the available "
             "balance at once, and comes back to it if the payout is rejected."
         ),
-        request=serializers.PAYOUT_REQUEST,
+        request=serializers.PayoutRequest,
         responses={201: serializers.PayoutResponse},
         examples=[examples.TO_UPI, examples.TO_BANK, examples.REQUESTED],
     )

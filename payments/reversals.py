@@ -110,14 +110,20 @@ def reverse_lines(
 def _take(item: OrderItem, amount_paise: int, reversal: Reversal) -> Reversal:
     if amount_paise > left_paise(item):
         raise LineExhausted(item_id=str(item.pk))
-    share = item.seller_share_paise - item.reversed_share_paise
-    tax = item.tax_paise - item.reversed_tax_paise
-    fee = left_paise(item) - share - tax
-    parts = _with_even_tax(*money.allocate(amount_paise, weights=[share, fee, tax]))
+    parts = parts_of(item, amount_paise)
     reversal.item, reversal.amount_paise = item, amount_paise
     reversal.seller_share_paise, reversal.commission_paise, reversal.tax_paise = parts
     _count(item, reversal, +1)
     return reversal
+
+
+def parts_of(item: OrderItem, amount_paise: int) -> tuple[int, int, int]:
+    """Of an amount that a line gives back: the seller's share, the commission without its
+    tax, and the tax."""
+    share = item.seller_share_paise - item.reversed_share_paise
+    tax = item.tax_paise - item.reversed_tax_paise
+    fee = left_paise(item) - share - tax
+    return _with_even_tax(*money.allocate(amount_paise, weights=[share, fee, tax]))
 
 
 def _with_even_tax(share: int, fee: int, tax: int) -> tuple[int, int, int]:

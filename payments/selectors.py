@@ -54,6 +54,10 @@ _ITEM = (
     "outcome",
 )
 _IN_BULK = F("discount_paise") - F("coupon_discount_paise")
+# Not shown: a line whose whole price goes back gives no download any more.
+_IS_KEPT = Q(paid_paise=0) | Q(reversed_paise__lt=F("paid_paise"))
+_READABLE = Q(outcome=ItemOutcome.GRANTED) & _IS_KEPT
+_HIDDEN = {"order_id", "is_readable"}
 
 
 class OrderNotFound(DomainError):
@@ -80,7 +84,8 @@ def complete(rows: list[Row]) -> list[Row]:
     """Add items and next action to order rows: four queries for any number of rows."""
     ids = [row["id"] for row in rows]
     lines_of = OrderItem.objects.filter(order_id__in=ids)
-    items = _by_order(lines_of.values(*_ITEM, bulk_discount_paise=_IN_BULK))
+    found = lines_of.values(*_ITEM, bulk_discount_paise=_IN_BULK, is_readable=_READABLE)
+    items = _by_order(found)
     payments = _by_order(Payment.objects.filter(order_id__in=ids).values("order_id", "state"))
     owed = Refund.objects.filter(
         payment__order_id__in=ids, state__in=[RefundState.REQUESTED, RefundState.PENDING]
@@ -90,11 +95,11 @@ def complete(rows: list[Row]) -> list[Row]:
     for row in rows:
         lines = items.get(row["id"], [])
         states = {payment["state"] for payment in payments.get(row["id"], [])}
-        row["items"] = [{k: v for k, v in line.items() if k != "order_id"} for line in lines]
+        row["items"] = [{k: v for k, v in line.items() if k not in _HIDDEN} for line in lines]
         row["next_action"] = next_action(
             row["state"],
             payment_states=states,
-            has_access=any(line["outcome"] == ItemOutcome.GRANTED for line in lines),
+            has_access=any(line["is_readable"] for line in lines),
             is_refunding=row["id"] in refunding,
         )
         name, state = row.pop("billing_name"), row.pop("billing_state")

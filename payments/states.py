@@ -106,8 +106,24 @@ REQUEST_MOVES: dict[str, set[str]] = {
     RequestState.APPROVED: {RequestState.COMPLETED, RequestState.FAILED},
     RequestState.COMPLETED: {RequestState.FAILED},
     RequestState.FAILED: {RequestState.APPROVED, RequestState.COMPLETED, RequestState.REJECTED},
-    RequestState.REJECTED: set(),
+    # Its refund failed, and then the gateway made it after all.
+    RequestState.REJECTED: {RequestState.COMPLETED},
 }
+
+
+class Decider(models.TextChoices):
+    """Who decides a request: a rule, one of the staff, or two of them."""
+
+    AUTOMATIC = "automatic"
+    STAFF = "staff"
+    TWO_STAFF = "two_staff"
+
+
+class Reason(models.TextChoices):
+    FILE_BROKEN = "file_broken"
+    NOT_AS_DESCRIBED = "not_as_described"
+    BOUGHT_BY_MISTAKE = "bought_by_mistake"
+    OTHER = "other"
 
 
 class DisputeState(models.TextChoices):

@@ -6,6 +6,7 @@ import contextlib
 from datetime import date
 from uuid import UUID
 
+from notes.storage.port import StorageUnavailable
 from notevault.kit import clock, crash
 from ops import jobs
 from ops.jobs import Retries, RetryLater, job, periodic
@@ -18,6 +19,7 @@ from payments import (
     polling,
     proofs,
     provenance,
+    refund_requests,
     refunds,
     sweepers,
 )
@@ -50,6 +52,14 @@ def send_refund(*, refund_id: str) -> None:
         refunds.send_refund(refund_id=UUID(refund_id), now=clock.now())
     except (*NEWS_MISSING, *NO_ANSWER) as error:
         raise RetryLater(f"{type(error).__name__}: {error}") from error
+
+
+@job(queue="files", retries=A_DAY)
+def check_refunded_files(*, refund_request_id: str) -> None:
+    try:
+        refund_requests.check_files(request_id=UUID(refund_request_id), now=clock.now())
+    except StorageUnavailable as error:
+        raise RetryLater(error.detail) from error
 
 
 @job(queue="payments", retries=A_DAY)
@@ -110,6 +120,11 @@ def issue_debit_note(*, refund_id: str) -> None:
 @job(queue="mails", retries=A_DAY)
 def mail_sale(*, order_id: str) -> None:
     mails.tell_each_of_sale(order_id=UUID(order_id))
+
+
+@job(queue="mails", retries=A_DAY)
+def mail_paid(*, payout_ids: list[str]) -> None:
+    mails.tell_each_of_paid(payout_ids=[UUID(payout_id) for payout_id in payout_ids])
 
 
 @job(queue="mails", retries=A_DAY)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from payments import invoice_views, payout_views, views
+from payments import invoice_views, payout_views, refund_views, views
 from payments.selling import views as selling
 
 app_name = "payments"
@@ -29,5 +29,10 @@ urlpatterns = [
     path("payments/verify", views.VerifyView.as_view(), name="verify"),
     path("seller/payouts", payout_views.PayoutListView.as_view(), name="payouts"),
     path("seller/payouts/<uuid:payout_id>", payout_views.PayoutDetailView.as_view(), name="payout"),
+    path("refunds", refund_views.RefundListView.as_view(), name="refunds"),
+    path("refunds/preview", refund_views.RefundPreviewView.as_view(), name="refund-preview"),
+    path(
+        "refunds/<uuid:request_id>", refund_views.RefundDetailView.as_view(), name="refund-request"
+    ),
     path("webhooks/razorpay", views.WebhookView.as_view(), name="webhook"),
 ]

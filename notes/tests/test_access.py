@@ -87,6 +87,8 @@ class TestAGrant:
             "revoked_at": None,
             "revoked_why": "",
             "downloads": 0,
+            "first_downloaded_at": None,
+            "suspended_at": None,
         }
         assert sales(note) == [1]
 

@@ -232,6 +232,10 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "NoteVault API",
+    "ENUM_NAME_OVERRIDES": {
+        "OrderState": "payments.states.OrderState",
+        "RefundRequestState": "payments.states.RequestState",
+    },
     "VERSION": "1.0.0",
     "DESCRIPTION": (
         "Buy and sell study notes. Errors are `application/problem+json` (RFC 9457); "

@@ -24,6 +24,7 @@ PAGES = {
     "payment": "payments_payment",
     "refund": "payments_refund",
     "dispute": "payments_dispute",
+    "request": "payments_refundrequest",
     "coupon": "payments_coupon",
     "webhook": "payments_webhookevent",
     "invoice": "payments_invoice",
@@ -40,7 +41,7 @@ PAGES = {
     "letter": "ops_deadletter",
     "group": "auth_group",
 }
-SALES = {"order", "payment", "refund", "dispute", "webhook", "invoice"}
+SALES = {"order", "payment", "refund", "request", "dispute", "webhook", "invoice"}
 PAYOUTS = {"payout", "batch"}
 NOTES = {"note", "category", "access"}
 RECONCILIATION = {"run", "break"}
@@ -107,6 +108,7 @@ class TestGroups:
             "notes.add_category",
             "notes.change_category",
             "notes.reset_downloads",
+            "payments.decide_refund",
             "payments.resolve_quarantine",
             "payments.close_break",
             "payments.manage_payout",

@@ -110,6 +110,18 @@ class MemoryGateway:
         """What Checkout hands to the payer's client."""
         return sign(f"{payment.order_id}|{payment.id}".encode(), secret=self.key_secret)
 
+    def return_refund(self, refund_id: str) -> GatewayRefund:
+        """The payer's bank sends back a refund that was processed."""
+        with self._lock:
+            refund = replace(self._refunds[refund_id], status="failed")
+            payment = self._payments[refund.payment_id]
+            refunded = payment.refunded_paise - refund.amount_paise
+            self._payments[payment.id] = replace(
+                payment, refunded_paise=refunded, status="captured"
+            )
+            self._refunds[refund_id] = refund
+            return refund
+
     # The port
 
     def checkout_url(self, order_id: str) -> str:

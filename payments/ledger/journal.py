@@ -154,10 +154,8 @@ def lock_accounts_of(payment: Payment) -> None:
     """Lock, at once and in their order, all accounts that refunds and disputes of a payment
     move: for whoever records several of them in one transaction."""
     lines = payment.order.items.only("seller_id", "released_at")
-    places: set[locks.Place] = {
-        (_seller_account(item), item.seller_id, payment.currency) for item in lines
-    }
-    places |= {(kind, None, payment.currency) for kind in MOVED_BY_RETURNS}
+    places: set[locks.Place] = {(kind, None, payment.currency) for kind in MOVED_BY_RETURNS}
+    places |= {(_seller_account(item), item.seller_id, payment.currency) for item in lines}
     locks.lock_accounts(places)
 
 

@@ -9,7 +9,7 @@ from django.db.models import Q
 from notevault.kit.ids import uuid7
 from ops.moves import Move, Stateful
 from payments.models.orders import Order, OrderItem
-from payments.states import REQUEST_MOVES, RequestState
+from payments.states import REQUEST_MOVES, Decider, Reason, RequestState
 
 
 class RequestMove(Move):
@@ -35,9 +35,15 @@ class RefundRequest(Stateful):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
     state = models.CharField(max_length=12, choices=RequestState, default=RequestState.REQUESTED)
-    reason = models.CharField(max_length=32)
+    reason = models.CharField(max_length=32, choices=Reason)
     comment = models.CharField(max_length=500, blank=True)
     amount_paise = models.PositiveIntegerField(help_text="The sum of its lines.")
+    decider = models.CharField(
+        max_length=12, choices=Decider, default=Decider.STAFF, db_default=Decider.STAFF
+    )
+    findings = models.CharField(
+        max_length=200, blank=True, db_default="", help_text="Of a check of the stored files."
+    )
     decided_why = models.CharField(max_length=500, blank=True, help_text="Told to the buyer.")
     created_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True)

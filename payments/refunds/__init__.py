@@ -2,6 +2,7 @@
 
 from payments.refunds.elsewhere import (
     PaymentNotKnownYet,
+    take_in_news,
     take_in_refund,
     take_in_refunds,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "send_refund",
     "take_from_lines",
     "take_from_sale",
+    "take_in_news",
     "take_in_refund",
     "take_in_refunds",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import structlog
 from django.db.models import Sum
 
 from alerts.models import Severity
@@ -17,9 +18,36 @@ from payments.refunds.outcome import RefundsOverlap, take_over
 from payments.refunds.owing import count, take_from_lines
 from payments.states import RefundState
 
+log = structlog.get_logger("notevault.refunds")
+
+# (a refund's state here, what an event says of it)
+CONTRADICTIONS = {(RefundState.PROCESSED, "failed"), (RefundState.FAILED, "processed")}
+
 
 class PaymentNotKnownYet(Exception):
     """A refund of a payment that nobody has told us of; its news is on the way."""
+
+
+class NewsContradicts(Exception):
+    """An event says the opposite of what is decided here: true and late, or old."""
+
+
+def take_in_news(*, reply: GatewayRefund, source: str, now: datetime) -> str:
+    """Take in a refund as an event tells of it; returns the status that counted.
+
+    Where the event contradicts a refund that is decided here, the gateway is asked, and
+    what it says now counts. Raises as `take_in_refund` does, and the gateway's errors.
+    """
+    try:
+        take_in_refund(reply=reply, source=source, now=now, may_be_old=True)
+    except NewsContradicts:
+        present = [r for r in get_gateway().list_refunds(reply.payment_id) if r.id == reply.id]
+        if not present:
+            log.warning("refund.unknown_to_the_gateway", gateway_refund_id=reply.id)
+            return "not known to the gateway"
+        take_in_refund(reply=present[0], source=source, now=now)
+        return present[0].status
+    return reply.status
 
 
 def take_in_refunds(*, gateway_payment_id: str, source: str, now: datetime) -> None:
@@ -29,13 +57,16 @@ def take_in_refunds(*, gateway_payment_id: str, source: str, now: datetime) -> N
 
 
 @use_case
-def take_in_refund(*, reply: GatewayRefund, source: str, now: datetime) -> Refund | None:
+def take_in_refund(
+    *, reply: GatewayRefund, source: str, now: datetime, may_be_old: bool = False
+) -> Refund | None:
     """Record a refund that the gateway tells of, whoever made it.
 
     One of ours goes on as its reply says. One made elsewhere gets a row and an alert, and
     once it is complete, the accesses of the lines that have gone back whole are revoked.
-    None for one that failed before we heard of it. Raises PaymentNotKnownYet, and
-    RefundsOverlap when refunds of ours claim the same money.
+    None for one that failed before we heard of it. Raises PaymentNotKnownYet,
+    RefundsOverlap when refunds of ours claim the same money, and NewsContradicts for what
+    `may_be_old`.
     """
     found = locks.lock_payment_with_order(gateway_payment_id=reply.payment_id)
     if found is None:
@@ -46,6 +77,8 @@ def take_in_refund(*, reply: GatewayRefund, source: str, now: datetime) -> Refun
         if reply.status == "failed":
             return None
         refund = _record_foreign(payment, reply, source, now)
+    if may_be_old and (refund.state, reply.status) in CONTRADICTIONS:
+        raise NewsContradicts(reply.id)
     take_over(order, payment, refund, reply, now)
     return refund
 

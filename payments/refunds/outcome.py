@@ -9,6 +9,8 @@ from django.db.models import Sum
 
 from alerts.models import Severity
 from alerts.services import raise_alert
+from notes import access
+from notevault.kit import crash
 from ops import jobs
 from ops.transactions import use_case
 from payments import fulfilment, holds, locks, mails, reversals
@@ -29,6 +31,7 @@ def record_reply(*, refund_id: UUID, reply: GatewayRefund, now: datetime) -> Non
     """Take over what the gateway says of a refund of ours; old news changes nothing."""
     order, payment, refund = locks.lock_refund(refund_id)
     take_over(order, payment, refund, reply, now)
+    crash.point("refund.before_result_commit")
 
 
 def take_over(
@@ -158,6 +161,8 @@ def _move_to_failed(payment: Payment, refund: Refund, why: str, now: datetime) -
     refund.move(RefundState.FAILED, why=why, now=now)
     count(payment, -refund.amount_paise)
     undone = reversals.undo(refund.reversals.all(), now=now)
+    if undone:
+        access.resume_accesses(references=[row.item_id for row in undone])
     journal.record_refund_undone(refund=refund, payment=payment, reversals=undone, now=now)
     return True
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 from django.db.models import F
 
+from notes import access
 from notevault.kit.errors import DomainError
 from ops import jobs
 from ops.transactions import use_case
@@ -62,10 +63,16 @@ def give_back(
 def take_from_lines(
     payment: Payment, refund: Refund, lines: Mapping[UUID, int] | None, now: datetime
 ) -> None:
-    """Reverse the lines' shares of a refund whose row is counted already. A step."""
+    """Reverse the lines' shares of a refund whose row is counted already. A step.
+
+    Who gets a line's whole price back can download it no more from now on.
+    """
     if lines is None:
         lines = lines_for(payment, refund)
     taken = reversals.reverse_lines(lines=lines, refund=refund, now=now)
+    whole = [row.item_id for row in taken if not reversals.left_paise(row.item)]
+    if whole:
+        access.suspend_accesses(references=whole, now=now)
     journal.record_refund_owed(refund=refund, payment=payment, reversals=taken, now=now)
 
 

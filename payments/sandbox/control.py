@@ -28,6 +28,10 @@ def refund_in_dashboard(sandbox: Sandbox, request: Request, payment_id: str) -> 
     return json_response(dashboard.refund_by_hand(sandbox, payment_id=payment_id, body=body))
 
 
+def return_refund(sandbox: Sandbox, request: Request, refund_id: str) -> Response:
+    return json_response(dashboard.return_refund(sandbox, refund_id=refund_id))
+
+
 def authorize_late(sandbox: Sandbox, request: Request, payment_id: str) -> Response:
     return json_response(dashboard.authorize_late(sandbox, payment_id=payment_id))
 

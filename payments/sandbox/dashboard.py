@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from payments.sandbox.app import Sandbox
-from payments.sandbox.entities import Entity, random_digits
+from payments.sandbox.entities import Entity, payment_in_event, random_digits
 from payments.sandbox.errors import RazorpayError
 from payments.sandbox.methods import SUCCEEDING_VPA, Attempt, upi_instrument
 from payments.sandbox.orders import get_order
@@ -15,7 +15,7 @@ from payments.sandbox.payments import (
     record_capture,
     start_payment,
 )
-from payments.sandbox.refunds import refund_payment
+from payments.sandbox.refunds import get_refund, refund_payment
 from payments.sandbox.validation import refuse_extra_fields
 
 
@@ -23,6 +23,25 @@ def refund_by_hand(sandbox: Sandbox, *, payment_id: str, body: Mapping[str, Any]
     """A refund that the merchant's program knows nothing of: no receipt and no key."""
     refuse_extra_fields(body, allowed={"amount"})
     return refund_payment(sandbox, payment_id=payment_id, body=body, key=None)
+
+
+def return_refund(sandbox: Sandbox, *, refund_id: str) -> Entity:
+    """The buyer's bank sends a refund back after it was processed: its money is the
+    merchant's again."""
+    with sandbox.store.transaction():
+        refund = get_refund(sandbox, refund_id)
+        if refund["status"] != "processed":
+            raise RazorpayError("Only a processed refund can fail")
+        payment = get_payment(sandbox, refund["payment_id"])
+        refund["status"] = "failed"
+        payment["amount_refunded"] -= refund["amount"]
+        payment["refund_status"] = "partial" if payment["amount_refunded"] else None
+        if payment["captured"]:
+            payment["status"] = "captured"
+        sandbox.store.save_refund(refund)
+        sandbox.store.save_payment(payment)
+        sandbox.emit("refund.failed", refund=refund, payment=payment_in_event(payment))
+    return refund
 
 
 def authorize_late(sandbox: Sandbox, *, payment_id: str) -> Entity:

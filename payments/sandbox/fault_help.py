@@ -38,6 +38,11 @@ ACTIONS: tuple[tuple[str, dict[str, Any], str], ...] = (
         "A refund by hand, without receipt and key; of all that is left without an amount.",
     ),
     (
+        "/refunds/$REFUND/fail",
+        {},
+        "The buyer's bank returns a processed refund: it has failed, and refund.failed is sent.",
+    ),
+    (
         "/payments/$PAYMENT/authorize",
         {},
         "Late authorisation: a failed payment is authorised, and captured by the usual rules.",

@@ -53,6 +53,7 @@ EVENTS = (
     "order.paid",
     "refund.created",
     "refund.processed",
+    "refund.failed",
     "payment.dispute.created",
     "payment.dispute.under_review",
     "payment.dispute.action_required",

@@ -76,6 +76,7 @@ ROUTES = (
     _control("DELETE", "/faults", control.clear_faults),
     _control("DELETE", "/faults/{id}", control.remove_fault),
     _control("POST", "/payments/{id}/dashboard-refund", control.refund_in_dashboard),
+    _control("POST", "/refunds/{id}/fail", control.return_refund),
     _control("POST", "/payments/{id}/authorize", control.authorize_late),
     _control("POST", "/payments/{id}/dispute", control.open_dispute),
     _control("POST", "/orders/{id}/second-capture", control.capture_again),

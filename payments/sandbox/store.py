@@ -203,6 +203,12 @@ class Store:
             ),
         )
 
+    def save_refund(self, refund: Entity) -> None:
+        self.execute(
+            "UPDATE refunds SET status = ?, entity = ? WHERE id = ?",
+            (refund["status"], json.dumps(refund), refund["id"]),
+        )
+
     def find_refund(self, refund_id: str) -> Entity | None:
         return self._entity("SELECT entity FROM refunds WHERE id = ?", refund_id)
 

@@ -46,7 +46,9 @@ def make_order(
     return Order.objects.get(pk=started.order_id)
 
 
-def sell(*, buyer: User, notes: list[Note], gateway: MemoryGateway, now: datetime) -> Payment:
+def settled_payment(
+    *, buyer: User, notes: list[Note], gateway: MemoryGateway, now: datetime
+) -> Payment:
     """A sale that is paid and settled; the payment of it."""
     order = make_order(buyer=buyer, notes=notes, now=now)
     paid = gateway.pay(order.gateway_order_id)

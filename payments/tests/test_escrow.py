@@ -20,7 +20,7 @@ from payments.ledger import journal
 from payments.ledger.balances import balances_of
 from payments.models import Dispute, LedgerTransaction, OrderItem
 from payments.states import TransactionKind
-from payments.tests.factories import make_order, sell
+from payments.tests.factories import make_order, settled_payment
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,7 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture
 def payment(buyer, note, gateway, now):
-    return sell(buyer=buyer, notes=[note], gateway=gateway, now=now)
+    return settled_payment(buyer=buyer, notes=[note], gateway=gateway, now=now)
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ class TestMany:
                 name = f"{number}-after-{after.seconds}"
                 note = make_note(seller=make_user(f"seller-{name}", is_seller=True))
                 buyer = make_user(f"buyer-{name}")
-                sell(buyer=buyer, notes=[note], gateway=gateway, now=now + after)
+                settled_payment(buyer=buyer, notes=[note], gateway=gateway, now=now + after)
 
         return sell_many
 

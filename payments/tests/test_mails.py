@@ -17,13 +17,17 @@ from ops.models import DeadLetter
 from payments import mails, refunds
 from payments.mails import MailKind, sending
 from payments.models import OrderItem, RefundRequest
+from payments.payouts.answers import apply_answers
+from payments.payouts.bank_files import Answer
+from payments.payouts.batches import make_batch
+from payments.payouts.decisions import approve_payout, reject_payout
 from payments.settlement import settle_payment
-from payments.states import TransactionKind
-from payments.tests.factories import make_order
-from payments.tests.selling import move_payout, release, sell
+from payments.tests.factories import make_order, make_payout
+from payments.tests.selling import sell
 
 pytestmark = pytest.mark.django_db
 
+SALE = "payments.tasks.mail_sale"
 SEND = "payments.tasks.send_mail"
 
 
@@ -45,6 +49,11 @@ def raiser(error):
     return send_messages
 
 
+def run_mails(run_jobs):
+    """Run what is due; of it, the jobs of mails."""
+    return [name for name in run_jobs() if name in (SALE, SEND)]
+
+
 def sent(to):
     return [message for message in mail.outbox if message.to == [to]]
 
@@ -60,7 +69,7 @@ def send(kind, subject_id, recipient):
 
 class TestASale:
     def test_tells_the_buyer_and_the_seller_once_each(self, sold, run_jobs, buyer, seller):
-        assert run_jobs() == ["payments.tasks.mail_sale", SEND, SEND]
+        assert run_mails(run_jobs) == [SALE, SEND, SEND]
 
         assert len(mail.outbox) == 2
         assert (len(sent(buyer.email)), len(sent(seller.email))) == (1, 1)
@@ -134,7 +143,7 @@ class TestARefund:
     def test_that_is_done_is_told_once_to_its_buyer(self, payment, run_jobs, buyer, now):
         refunds.give_back(payment=payment, amount_paise=9900, why="secret", now=now)
 
-        assert run_jobs() == ["payments.tasks.send_refund", SEND]
+        assert run_mails(run_jobs) == [SEND]
 
         (message,) = mail.outbox
         assert (message.to, message.subject) == ([buyer.email], "Refunded: ₹99.00")
@@ -207,25 +216,40 @@ class TestARequest:
 
 
 class TestAPayout:
-    @pytest.mark.parametrize(
-        ("kind", "subject"),
-        [
-            (MailKind.PAYOUT_REQUESTED, "Payout of ₹80.00 requested"),
-            (MailKind.PAYOUT_PAID, "Payout of ₹80.00 paid"),
-            (MailKind.PAYOUT_FAILED, "Payout of ₹80.00 not made"),
-        ],
-    )
-    def test_is_told_to_its_seller(self, payment, seller, now, run_jobs, kind, subject):
-        payout_id = uuid4()
-        release(payment.order.items.get(), now=now)
-        move_payout(seller, 8000, TransactionKind.PAYOUT_REQUESTED, payout_id=payout_id, now=now)
+    @pytest.fixture
+    def payout(self, seller, now, run_jobs):
+        made = make_payout(seller, now=now)
+        approve_payout(payout_id=made.pk, actor_id=seller.pk, now=now)
+        return made
 
-        mails.tell(kind=kind, subject_id=payout_id)
+    def test_is_told_of_when_it_is_asked_for(self, payout, seller, run_jobs):
         run_jobs()
 
         (message,) = mail.outbox
-        assert (message.to, message.subject) == ([seller.email], subject)
-        assert str(payout_id) in message.body
+        assert (message.to, message.subject) == ([seller.email], "Payout of ₹250.00 requested")
+        assert str(payout.pk) in message.body
+
+    def test_is_told_of_when_it_is_paid_with_the_banks_reference(
+        self, payout, seller, now, run_jobs
+    ):
+        make_batch(payout_ids=[payout.pk], actor_id=None, now=now)
+        answer = Answer(line=1, name=str(payout.pk), status="paid", utr="432112345678")
+        apply_answers([answer], actor_id=None, now=now)
+
+        run_jobs()
+
+        (_asked, paid) = mail.outbox
+        assert (paid.to, paid.subject) == ([seller.email], "Payout of ₹250.00 paid")
+        assert "432112345678" in paid.body
+
+    def test_is_told_of_when_it_is_rejected_and_why(self, payout, seller, now, run_jobs):
+        reject_payout(payout_id=payout.pk, why="No such UPI id.", actor_id=seller.pk, now=now)
+
+        run_jobs()
+
+        (_asked, rejected) = mail.outbox
+        assert (rejected.to, rejected.subject) == ([seller.email], "Payout of ₹250.00 not made")
+        assert "No such UPI id." in rejected.body
 
 
 class TestEveryMail:
@@ -299,10 +323,10 @@ class TestAServerThatIsAway:
     def test_is_asked_again_later(self, run_jobs, sold, monkeypatch, error):
         with monkeypatch.context() as patch:
             patch.setattr(EmailBackend, "send_messages", raiser(error))
-            assert run_jobs() == ["payments.tasks.mail_sale"]
+            assert run_mails(run_jobs) == [SALE]
             assert mail.outbox == []
 
-        assert run_jobs() == [SEND, SEND]
+        assert run_mails(run_jobs) == [SEND, SEND]
 
         assert len(mail.outbox) == 2
 

@@ -13,7 +13,7 @@ from payments.ledger.balances import balance_paise, balances_of
 from payments.models import LedgerAccount, LedgerTransaction, OrderItem, Payout
 from payments.payouts import read_answers
 from payments.states import AccountKind
-from payments.tests.factories import UPI, earn, make_payout, sell
+from payments.tests.factories import UPI, earn, make_payout, settled_payment
 from payments.tests.test_races import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -162,7 +162,7 @@ class TestTheBanksAnswer:
 class TestEscrow:
     @pytest.fixture
     def payment(self, buyer, note, gateway, now):
-        return sell(buyer=buyer, notes=[note], gateway=gateway, now=now)
+        return settled_payment(buyer=buyer, notes=[note], gateway=gateway, now=now)
 
     def test_released_by_many_is_released_once(self, payment, seller, now):
         results = at_once(lambda _: escrow.release_batch(now=now + WEEK).lines, count=20)

@@ -16,7 +16,7 @@ from payments.ledger.posting import post
 from payments.models import LedgerTransaction, Payout
 from payments.payouts import postings
 from payments.states import PayoutState
-from payments.tests.factories import BANK, UPI, earn, make_payout, sell
+from payments.tests.factories import BANK, UPI, earn, make_payout, settled_payment
 
 pytestmark = pytest.mark.django_db
 
@@ -94,7 +94,7 @@ class TestARequest:
 
     def test_does_not_take_what_is_still_in_escrow(self, buyer, seller, gateway, now, run_jobs):
         notes = [make_note(seller=seller, price_paise=50_000)]
-        sell(buyer=buyer, notes=notes, gateway=gateway, now=now)
+        settled_payment(buyer=buyer, notes=notes, gateway=gateway, now=now)
 
         with pytest.raises(payouts.BalanceTooLow):
             ask(seller, 10_000, now)

@@ -88,6 +88,48 @@ class TestRefundByHand:
         assert client.payment.fetch(paid)["amount_refunded"] == 0
 
 
+class TestARefundThatTheBankReturns:
+    def test_has_failed_and_its_money_is_the_merchant_s_again(
+        self, sandbox, client, http, merchant, paid
+    ):
+        refund_id = client.payment.refund(paid, {"amount": 50_000})["id"]
+        wait_for(lambda: len(merchant.received) == 2)
+
+        answer = http.post(f"{sandbox.url}/refunds/{refund_id}/fail")
+
+        assert (answer.status_code, answer.json()["status"]) == (200, "failed")
+        assert client.refund.fetch(refund_id)["status"] == "failed"
+        payment = client.payment.fetch(paid)
+        assert (payment["status"], payment["amount_refunded"], payment["refund_status"]) == (
+            "captured",
+            0,
+            None,
+        )
+        wait_for(lambda: "refund.failed" in merchant.events())
+        sent = merchant.one("refund.failed").envelope["payload"]
+        assert sent["refund"]["entity"]["id"] == refund_id
+        assert sent["payment"]["entity"]["amount_refunded"] == 0
+
+    def test_leaves_the_others_of_its_payment(self, sandbox, client, paid):
+        first, _ = (client.payment.refund(paid, {"amount": 10_000})["id"] for _ in range(2))
+
+        sandbox.act(f"/refunds/{first}/fail")
+
+        payment = client.payment.fetch(paid)
+        assert (payment["amount_refunded"], payment["refund_status"]) == (10_000, "partial")
+
+    def test_fails_once(self, sandbox, client, paid):
+        refund_id = client.payment.refund(paid, {"amount": 10_000})["id"]
+        sandbox.act(f"/refunds/{refund_id}/fail")
+
+        with pytest.raises(RazorpayError, match="Only a processed refund"):
+            sandbox.act(f"/refunds/{refund_id}/fail")
+        with pytest.raises(RazorpayError, match="does not exist"):
+            sandbox.act("/refunds/rfnd_00000000000000/fail")
+
+        assert client.payment.fetch(paid)["amount_refunded"] == 0
+
+
 class TestLateAuthorisation:
     def test_makes_a_failed_payment_captured(self, sandbox, client, http, merchant, order, failed):
         answer = http.post(f"{sandbox.url}/payments/{failed}/authorize")

@@ -78,8 +78,8 @@ def take_in_refund(news: News) -> str | None:
     if "payment" in news.payload and settle(news) is None:
         return None  # of another product
     reply = entities.refund_from(news.entity("refund"))
-    refunds.take_in_refund(reply=reply, source=f"webhook {news.event}", now=news.now)
-    return f"refund is {reply.status}"
+    status = refunds.take_in_news(reply=reply, source=f"webhook {news.event}", now=news.now)
+    return f"refund is {status}"
 
 
 def hear_of_dispute(news: News) -> str | None:

@@ -1,0 +1,192 @@
+"""News of a refund that is decided already: true and late, or old."""
+
+from __future__ import annotations
+
+import pytest
+
+from alerts.models import Alert
+from notes.models import NoteAccess
+from notevault.kit import clock
+from payments import refunds
+from payments.gateways.base import GatewayRefund, GatewayUnavailable
+from payments.models import Order, Payment, Refund, WebhookEvent
+from payments.tests.factories import event_body, signed
+from payments.tests.refunding import AFTER_SALE, ask, balances, make_sale
+from payments.tests.test_worker import wait_for
+from payments.webhooks import handlers, inbox
+
+pytestmark = pytest.mark.django_db
+
+SECRET = "sandbox-webhook-secret"
+
+
+@pytest.fixture
+def asked(buyer, note, gateway, now, run_jobs):
+    """A refund of the whole order, processed."""
+    request = ask(make_sale(buyer=buyer, notes=[note], gateway=gateway, now=now), now)
+    run_jobs()
+    return request
+
+
+def tell(status, now):
+    refund = Refund.objects.get()
+    entity = {
+        "id": refund.gateway_refund_id,
+        "payment_id": refund.payment.gateway_payment_id,
+        "amount": refund.amount_paise,
+        "currency": "INR",
+        "status": status,
+        "receipt": refund.idempotency_key,
+    }
+    body = event_body(f"refund.{status}", {"refund": entity}, created_at=now)
+    inbox.receive(**signed(body, SECRET), event_id="", now=now)
+    event = WebhookEvent.objects.latest("received_at", "id")
+    handlers.handle(event_id=event.pk, now=now)
+    event.refresh_from_db()
+    return event.outcome
+
+
+def states(request):
+    request.refresh_from_db()
+    request.order.refresh_from_db()
+    payment, item = Payment.objects.get(), request.order.items.get()
+    return {
+        "refund": Refund.objects.get().state,
+        "request": request.state,
+        "order": request.order.state,
+        "payment": payment.state,
+        "given back": payment.given_back_paise,
+        "line": (item.outcome, item.reversed_paise),
+        "accesses": NoteAccess.objects.filter(revoked_at=None, suspended_at=None).count(),
+    }
+
+
+GONE = {
+    "refund": "processed",
+    "request": "completed",
+    "order": "refunded",
+    "payment": "refunded",
+    "given back": 9900,
+    "line": ("given_back", 9900),
+    "accesses": 0,
+}
+BACK = {
+    "refund": "failed",
+    "request": "failed",
+    "order": "paid",
+    "payment": "captured",
+    "given back": 0,
+    "line": ("granted", 0),
+    "accesses": 1,
+}
+
+
+class TestThatAProcessedRefundHasFailed:
+    def test_is_taken_over_when_the_bank_has_returned_it(self, asked, gateway, now):
+        before = (states(asked), balances())
+        gateway.return_refund(Refund.objects.get().gateway_refund_id)
+
+        outcome = tell("failed", now)
+
+        assert before == (GONE, {})
+        assert outcome == "refund is failed"
+        assert (states(asked), balances()) == (BACK, AFTER_SALE)
+        alert = Alert.objects.get()
+        assert (alert.kind, alert.severity) == ("payments.refund_failed", "critical")
+        moves = asked.moves.order_by("pk").values_list("old", "new")
+        assert list(moves)[-1] == ("completed", "failed")
+
+    def test_is_old_news_when_the_gateway_says_otherwise(self, asked, now):
+        outcome = tell("failed", now)
+
+        assert outcome == "refund is processed"
+        assert (states(asked), balances(), Alert.objects.count()) == (GONE, {}, 0)
+
+    def test_waits_while_the_gateway_is_down(self, asked, gateway, now):
+        gateway.is_down = True
+
+        with pytest.raises(GatewayUnavailable):
+            tell("failed", now)
+
+        assert (states(asked), balances()) == (GONE, {})
+        assert WebhookEvent.objects.get().state == "received"
+
+
+class TestThatAFailedRefundWasProcessed:
+    @pytest.fixture
+    def failed(self, asked, gateway, now):
+        gateway.return_refund(Refund.objects.get().gateway_refund_id)
+        tell("failed", now)
+        return asked
+
+    def test_is_old_news_when_the_bank_has_returned_it(self, failed, now):
+        outcome = tell("processed", now)
+
+        assert outcome == "refund is failed"
+        assert (states(failed), balances()) == (BACK, AFTER_SALE)
+
+    def test_is_taken_over_when_the_gateway_has_made_it(self, asked, now):
+        refunds.fail_refund(refund_id=Refund.objects.get().pk, why="told so", now=now)
+        before = states(asked)
+
+        outcome = tell("processed", now)
+
+        assert before == BACK
+        assert outcome == "refund is processed"
+        assert (states(asked), balances()) == (GONE, {})
+
+    def test_moves_nothing_when_the_gateway_knows_none_of_that_id(self, failed, gateway, now):
+        gateway._refunds.clear()
+
+        outcome = tell("processed", now)
+
+        assert outcome == "refund is not known to the gateway"
+        assert (states(failed), balances()) == (BACK, AFTER_SALE)
+
+
+class TestNewsThatContradictsNothing:
+    def test_asks_the_gateway_nothing(self, asked, gateway, now):
+        gateway.is_down = True
+
+        assert tell("processed", now) == "refund is processed"
+
+        assert states(asked) == GONE
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("promises")
+class TestARefundThatTheBankReturns:
+    def test_is_heard_of_through_the_gateway(self, open_shop, telling_sandbox, run_jobs):
+        shop = open_shop(telling_sandbox)
+        shop.verify(shop.pay(shop.order().json()))
+        asked = ask(Order.objects.get(), clock.now())
+        run_jobs()
+        refund = Refund.objects.get()
+        gone = states(asked)
+
+        telling_sandbox.act(f"/refunds/{refund.gateway_refund_id}/fail")
+        heard = WebhookEvent.objects.filter(event="refund.failed")
+        wait_for(heard.exists, seconds=20)
+        run_jobs()
+
+        assert (gone, states(asked)) == (GONE, BACK)
+        assert heard.get().outcome == "refund is failed"
+
+
+class TestAForeignRefund:
+    def test_told_of_too_late_ends_as_the_gateway_says(self, buyer, note, gateway, now):
+        order = make_sale(buyer=buyer, notes=[note], gateway=gateway, now=now)
+        made = gateway.refund_payment(
+            Payment.objects.get().gateway_payment_id,
+            amount_paise=9900,
+            idempotency_key="by-hand-0001",
+        )
+        stale = GatewayRefund(made.id, made.payment_id, 9900, "INR", "processed", "")
+        failed = gateway.return_refund(made.id)
+        refunds.take_in_news(reply=stale, source="test", now=now)
+
+        refunds.take_in_news(reply=failed, source="test", now=now)
+
+        order.refresh_from_db()
+        assert (order.state, Refund.objects.get().state) == ("paid", "failed")
+        assert balances() == AFTER_SALE
