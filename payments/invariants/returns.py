@@ -77,6 +77,22 @@ CHECKS = (
         """,
     ),
     Check(
+        "I5",
+        "Every refund request that was approved has its refund",
+        """
+        SELECT q.id, 'refund request of ' || q.amount_paise || ' paise is ' || q.state || ' with '
+               || count(f.id) FILTER (WHERE f.state IN ('requested', 'pending'))
+               || ' refunds under way and ' || count(f.id) FILTER (WHERE f.state = 'processed')
+               || ' made'
+        FROM payments_refundrequest q
+        LEFT JOIN payments_refund f ON f.request_id = q.id
+        WHERE q.state IN ('approved', 'completed')
+        GROUP BY q.id
+        HAVING count(f.id) FILTER (WHERE f.state IN ('requested', 'pending')) = 0
+            AND (q.state = 'approved' OR count(f.id) FILTER (WHERE f.state = 'processed') = 0)
+        """,
+    ),
+    Check(
         "I3",
         "Every refund took from its lines, and left once it was processed",
         f"""

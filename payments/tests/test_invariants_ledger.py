@@ -11,7 +11,7 @@ from payments import refunds, reversals
 from payments.gateways.base import GatewayRefund
 from payments.invariants import accounts, books, returns
 from payments.ledger import journal
-from payments.models import Dispute, LedgerEntry, Order, OrderItem, Payment, Refund
+from payments.models import Dispute, LedgerEntry, Order, OrderItem, Payment, Refund, RefundRequest
 from payments.settlement import settle_payment
 from payments.tests.factories import make_order, told
 from payments.tests.proving import broken, sql, unguarded, verify
@@ -191,7 +191,22 @@ def owe_what_is_paid():
     return payment.pk
 
 
+def approve_without_a_refund():
+    payment = the_settling_payment()
+    request = RefundRequest.objects.create(
+        order=payment.order,
+        buyer=payment.order.buyer,
+        asked_by=payment.order.buyer,
+        state="approved",
+        reason="other",
+        amount_paise=2500,
+        created_at=payment.created_at,
+    )
+    return request.pk
+
+
 PLANTED = [
+    (approve_without_a_refund, "Every refund request that was approved has its refund"),
     (add_a_paisa, "Every transaction sums to zero in its currency"),
     (lose_the_entries, "Every transaction sums to zero in its currency"),
     (change_the_currency, "Every transaction sums to zero in its currency"),
