@@ -10,9 +10,10 @@ from uuid import UUID
 from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Coalesce
 
-from notes.models import MAX_DOWNLOADS, Note, NoteAccess
+from notes.models import MAX_DOWNLOADS, DownloadEvent, Note, NoteAccess
 from notes.selectors import NoteNotFound
 from notes.storage import note_storage
+from notevault.kit.caller import NOBODY, Caller
 from notevault.kit.errors import DomainError
 from ops.transactions import use_case
 
@@ -104,8 +105,11 @@ def unread(references: Collection[UUID]) -> set[UUID]:
     return set(never.values_list("reference", flat=True))
 
 
-def download_link(*, note_id: UUID, buyer_id: UUID, now: datetime) -> DownloadLink:
-    """A link of ten minutes for a note in the buyer's library; counts one download.
+def download_link(
+    *, note_id: UUID, buyer_id: UUID, now: datetime, caller: Caller = NOBODY
+) -> DownloadLink:
+    """A link of ten minutes for a note in the buyer's library; counts one download, and
+    notes who asked for it.
 
     Raises NoteNotFound for a note the buyer may not read, DownloadLimitReached,
     RefundUnderWay.
@@ -120,13 +124,25 @@ def download_link(*, note_id: UUID, buyer_id: UUID, now: datetime) -> DownloadLi
         filename=f"{access.note.title}.pdf",
         expires_at=expires_at,
     )
+    _count_download(access_id=access.pk, caller=caller, now=now)
+    return DownloadLink(url, expires_at, max(0, MAX_DOWNLOADS - access.downloads - 1))
+
+
+@use_case
+def _count_download(*, access_id: UUID, caller: Caller, now: datetime) -> None:
+    live = NoteAccess.objects.filter(pk=access_id, revoked_at=None)
     counted = live.filter(downloads__lt=MAX_DOWNLOADS, suspended_at=None).update(
         downloads=F("downloads") + 1, first_downloaded_at=Coalesce("first_downloaded_at", now)
     )
     if counted != 1:
         suspended = live.filter(suspended_at__isnull=False).exists()
         raise RefundUnderWay if suspended else DownloadLimitReached
-    return DownloadLink(url, expires_at, max(0, MAX_DOWNLOADS - access.downloads - 1))
+    DownloadEvent.objects.create(
+        access_id=access_id,
+        at=now,
+        ip_address=caller.ip_address,
+        user_agent=caller.user_agent[:300],
+    )
 
 
 @use_case

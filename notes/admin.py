@@ -8,11 +8,11 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, TabularInline
 
 from notes import access, services
 from notes.access import LINK_LIFETIME
-from notes.models import Category, Note, NoteAccess, NoteMove
+from notes.models import Category, DownloadEvent, Note, NoteAccess, NoteMove
 from notes.storage import note_storage
 from notevault.kit import clock, money
 from ops.admin import HistoryInline, ReadOnlyAdmin, staff_id
@@ -110,12 +110,26 @@ class CategoryAdmin(ModelAdmin):
     prepopulated_fields = {"slug": ("name",)}
 
 
+class DownloadEventRows(TabularInline):
+    model = DownloadEvent
+    fields = ("at", "ip_address", "user_agent")
+    readonly_fields = fields
+    ordering = ("at", "id")
+    can_delete = False
+    extra = 0
+    verbose_name_plural = "Download links given"
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 @admin.register(NoteAccess)
 class NoteAccessAdmin(ReadOnlyAdmin):
     list_display = ("buyer", "note", "granted_at", "revoked_at", "downloads")
     list_select_related = ("buyer", "note")
     search_fields = ("buyer__email", "note__title", "reference")
     ordering = ("-granted_at",)
+    inlines = (DownloadEventRows,)
     actions = ("reset_downloads",)
 
     def has_support_permission(self, request: HttpRequest) -> bool:

@@ -195,3 +195,16 @@ class NoteAccess(models.Model):
 
     def __str__(self) -> str:
         return f"{self.buyer_id} may read {self.note_id}"
+
+
+class DownloadEvent(models.Model):
+    """One download link given to a buyer: proof of delivery when a bank asks for it."""
+
+    id = models.BigAutoField(primary_key=True)
+    access = models.ForeignKey(NoteAccess, on_delete=models.PROTECT, related_name="download_events")
+    at = models.DateTimeField()
+    ip_address = models.GenericIPAddressField(null=True, help_text="Of whoever asked.")
+    user_agent = models.CharField(max_length=300, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} from {self.ip_address}"

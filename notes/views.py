@@ -19,6 +19,7 @@ from notes.storage import note_storage
 from notes.storage.local import LinkExpired, LocalNoteStorage, content_disposition
 from notevault.accounts.authentication import IsSeller, IsSellerOrReading
 from notevault.kit import clock
+from notevault.kit.caller import caller_of
 from notevault.kit.errors import DomainError
 from notevault.kit.http import problem
 from notevault.kit.pagination import Page, PageRequest, Sort, paginate
@@ -254,7 +255,9 @@ class DownloadView(APIView):
         examples=[examples.DOWNLOAD_LINK],
     )
     def post(self, request: Request, note_id: UUID) -> Response:
-        link = access.download_link(note_id=note_id, buyer_id=self.user_id, now=clock.now())
+        link = access.download_link(
+            note_id=note_id, buyer_id=self.user_id, now=clock.now(), caller=caller_of(request)
+        )
         body = serializers.DownloadLinkResponse(link).data
         return Response(body)
 

@@ -7,6 +7,6 @@ class NoteVaultConfig(AppConfig):
     name = "notevault"
 
     def ready(self) -> None:
-        from notevault import staff
+        from notevault import checks, staff  # noqa: F401 checks are found once imported
 
         staff.connect()

@@ -21,6 +21,17 @@ VIEW_SALES = (
     "payments.view_refundrequestline",
     "payments.view_requestmove",
     "payments.view_webhookevent",
+    "payments.view_invoice",
+)
+VIEW_DISPUTES = (
+    "payments.view_dispute",
+    "payments.view_disputemove",
+    "payments.view_reversal",
+)
+VIEW_PAYOUTS = (
+    "payments.view_payout",
+    "payments.view_payoutmove",
+    "payments.view_payoutbatch",
 )
 VIEW_RECONCILIATION = (
     "payments.view_reconciliationrun",
@@ -33,6 +44,7 @@ VIEW_NOTES = (
     "notes.view_notemove",
     "notes.view_category",
     "notes.view_noteaccess",
+    "notes.view_downloadevent",
 )
 VIEW_OPS = (
     "ops.view_circuitbreaker",
@@ -43,6 +55,8 @@ VIEW_OPS = (
 GROUPS: dict[str, tuple[str, ...]] = {
     "Support": (
         *VIEW_SALES,
+        *VIEW_DISPUTES,
+        *VIEW_PAYOUTS,
         *VIEW_COUPONS,
         *VIEW_NOTES,
         "notes.reset_downloads",
@@ -51,6 +65,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Finance": (
         *VIEW_SALES,
+        *VIEW_DISPUTES,
+        *VIEW_PAYOUTS,
         *VIEW_COUPONS,
         *VIEW_RECONCILIATION,
         *VIEW_OPS,
@@ -58,6 +74,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "payments.decide_refund",
         "payments.resolve_quarantine",
         "payments.close_break",
+        "payments.manage_payout",
         "payments.add_coupon",
         "payments.change_coupon",
         "ops.replay_deadletter",
@@ -71,6 +88,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Auditor": (
         *VIEW_SALES,
+        *VIEW_DISPUTES,
+        *VIEW_PAYOUTS,
         *VIEW_COUPONS,
         *VIEW_RECONCILIATION,
         *VIEW_NOTES,

@@ -11,9 +11,13 @@ from django.http import HttpRequest, HttpResponse
 from notevault.kit import clock, money
 from ops.admin import HistoryInline, ReadOnlyAdmin, ReadOnlyRows, staff_id
 from payments import coupon_admin as _coupon_admin  # noqa: F401 its page is found through this module
+from payments import payout_admin as _payout_admin  # noqa: F401 its pages are found here
 from payments import refunds
+from payments.disputes import admin as _disputes  # noqa: F401 registers the queue
+from payments.invoice_admin import InvoiceAdmin
 from payments.models import (
     BreakMove,
+    Invoice,
     Order,
     OrderItem,
     OrderMove,
@@ -28,6 +32,7 @@ from payments.models import (
 from payments.reconciliation.breaks import close_break
 from payments.refund_desk import RefundsOrders, RequestRows
 from payments.settlement import accept_quarantined
+from payments.timeline.page import story_as_html
 
 
 class OrderHistory(HistoryInline):
@@ -75,6 +80,11 @@ class OrderAdmin(RefundsOrders, ReadOnlyAdmin):
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     inlines = (ItemRows, PaymentRows, RequestRows, OrderHistory)
+    readonly_fields = ("story",)
+
+    @admin.display(description="Where the money is")
+    def story(self, order: Order) -> str:
+        return story_as_html(order.pk)
 
     @admin.display(description="Total", ordering="total_paise")
     def total(self, order: Order) -> str:
@@ -200,3 +210,6 @@ class ReconciliationBreakAdmin(ReadOnlyAdmin):
 
         self.for_each(request, rows, close_one, "closed")
         return None
+
+
+admin.site.register(Invoice, InvoiceAdmin)

@@ -29,6 +29,7 @@ from notevault.kit.errors import DomainError
 from ops import jobs
 from ops.transactions import lend_connection, use_case
 from payments import coupons, fulfilment, locks, pricing, tax, waiting
+from payments.billing import Billing, remembered, restate
 from payments.cart import NoteAlreadyOwned, quote_cart
 from payments.gateways import get_gateway
 from payments.gateways.base import GatewayError, GatewayOrder
@@ -65,22 +66,29 @@ class Started:
 
 
 def start_checkout(
-    *, buyer_id: UUID, note_ids: Sequence[UUID], coupon_code: str | None = None, now: datetime
+    *,
+    buyer_id: UUID,
+    note_ids: Sequence[UUID],
+    coupon_code: str | None = None,
+    billing: Billing | None = None,
+    now: datetime,
 ) -> Started:
     """An order for these notes, ready to be paid; a free one is fulfilled at once.
 
     The same buyer with the same cart and coupon gets the same order as long as it is open,
-    so a repeat never makes a second one. Raises NoteNotFound, NoteNotForSale, OwnNote,
-    NoteAlreadyOwned, NoteInOpenOrder, the refusals of a coupon, CheckoutInProgress and the
-    gateway's errors.
+    so a repeat never makes a second one, but bills it anew. Without `billing` it is billed
+    as the buyer's last one. Raises NoteNotFound, NoteNotForSale, OwnNote, NoteAlreadyOwned,
+    NoteInOpenOrder, the refusals of a coupon, CheckoutInProgress and the gateway's errors.
     """
     cart = sorted(set(note_ids))
     order = _find_open(buyer_id, cart, coupon_code, now)
     is_new = order is None
     if order is None:
         _expire_overdue_of(buyer_id, now)
-        order, is_new = _place(buyer_id, cart, coupon_code, now)
+        order, is_new = _place(buyer_id, cart, coupon_code, billing, now)
         crash.point("checkout.intent_committed")
+    if billing and not is_new:
+        restate(order.pk, billing)
     if order.state == OrderState.CREATED:
         _open_for_payment(order, now)
     return Started(order.pk, is_new)
@@ -90,10 +98,17 @@ def start_checkout(
 
 
 def _place(
-    buyer_id: UUID, cart: list[UUID], coupon_code: str | None, now: datetime
+    buyer_id: UUID,
+    cart: list[UUID],
+    coupon_code: str | None,
+    billing: Billing | None,
+    now: datetime,
 ) -> tuple[Order, bool]:
     try:
-        return _place_order(buyer_id=buyer_id, cart=cart, coupon_code=coupon_code, now=now), True
+        placed = _place_order(
+            buyer_id=buyer_id, cart=cart, coupon_code=coupon_code, billing=billing, now=now
+        )
+        return placed, True
     except IntegrityError as error:
         if HELD_ONCE not in str(error):
             raise
@@ -110,7 +125,12 @@ def _place(
 
 @use_case
 def _place_order(
-    *, buyer_id: UUID, cart: list[UUID], coupon_code: str | None, now: datetime
+    *,
+    buyer_id: UUID,
+    cart: list[UUID],
+    coupon_code: str | None,
+    billing: Billing | None,
+    now: datetime,
 ) -> Order:
     priced = quote_cart(buyer_id=buyer_id, note_ids=cart, coupon_code=coupon_code, now=now)
     quote = priced.quote
@@ -123,6 +143,7 @@ def _place_order(
         total_paise=quote.total_paise,
         created_at=now,
         expires_at=now + LIFETIME,
+        **(billing or remembered(buyer_id)).columns(),
     )
     OrderItem.objects.bulk_create(
         [_item(order, note, line) for note, line in zip(priced.notes, quote.lines, strict=True)]

@@ -1,6 +1,7 @@
 """Real bodies for the API's documentation."""
 
 from notevault.kit.openapi import request_example, response_example
+from payments.invoice_examples import BILLING, INVOICE
 
 _NOTE_ID = "0198f0c2-b1d4-7c55-8f0e-6a2b9c3d4e5f"
 _LINE = {
@@ -32,6 +33,8 @@ _ORDER = {
     "expires_at": "2026-11-23T13:59:41.120000Z",
     "paid_at": None,
     "items": [{**_LINE, "outcome": "pending"}],
+    "billing": BILLING,
+    "invoice": None,
     "checkout": {
         "key_id": "rzp_live_example",
         "gateway_order_id": "order_IluGWxBm9U8zJ8",
@@ -46,15 +49,56 @@ _PAID = {
     "next_action": "download",
     "paid_at": "2026-11-23T13:30:04.870000Z",
     "items": [{**_LINE, "outcome": "granted"}],
+    "invoice": INVOICE,
     "checkout": None,
 }
 _OVER = {**_ORDER, "state": "cancelled", "next_action": None, "checkout": None}
 
 CART = request_example("One note", {"note_ids": [_NOTE_ID]})
+ORDER_CART = request_example("One note", {"note_ids": [_NOTE_ID], "billing": BILLING})
 ORDER = response_example("To pay", _ORDER, 200, 201)
 PAID_ORDER = response_example("Paid", _PAID)
 CANCELLED_ORDER = response_example("Cancelled", _OVER)
 ORDER_LIST = response_example("A page", {"items": [_PAID], "next_cursor": None})
+TIMELINE = response_example(
+    "A refund on its way",
+    {
+        "money": {
+            "received_paise": 9900,
+            "held_by_bank_paise": 0,
+            "on_its_way_back_paise": 9900,
+            "given_back_paise": 0,
+            "disputed_paise": 0,
+        },
+        "entries": [
+            {
+                "at": "2026-11-23T13:29:41.120000Z",
+                "what": "ordered",
+                "sentence": "You ordered 1 note for ₹99.00.",
+                "amount_paise": 9900,
+            },
+            {
+                "at": "2026-11-23T13:30:04.870000Z",
+                "what": "payment_received",
+                "sentence": "We received ₹99.00.",
+                "amount_paise": 9900,
+            },
+            {
+                "at": "2026-11-23T13:30:04.870000Z",
+                "what": "order_paid",
+                "sentence": "Your note is in your library.",
+                "amount_paise": None,
+            },
+            {
+                "at": "2026-11-23T15:12:30.010000Z",
+                "what": "refund_started",
+                "sentence": "₹99.00 is on its way back to you.",
+                "amount_paise": 9900,
+            },
+        ],
+        "downloads": 0,
+    },
+)
 PREVIEW = response_example("The price", {**_PRICES, "items": [_LINE]})
 CART_WITH_COUPON = request_example(
     "One note, cheaper", {"note_ids": [_NOTE_ID], "coupon_code": "DIWALI-10"}

@@ -42,6 +42,8 @@ _EVENT_IS_KEPT = _kept("payments.tasks.handle_event", "event_id", "payments_webh
 _REFUND_IS_KEPT = _kept("payments.tasks.send_refund", "refund_id", "r")
 _ALERT_IS_KEPT = _kept("alerts.tasks.deliver_alert", "alert_id", "a")
 
+_INVOICE_IS_KEPT = _kept("payments.tasks.issue_invoice", "order_id", "o")
+
 _PAID = "('paid', 'partially_refunded', 'refunded')"
 
 
@@ -58,6 +60,52 @@ class Finding:
     what: str
 
 
+def _credited(source: str, state: str) -> str:
+    """SQL: refunds or disputes whose lines gave back another sum than their credit note."""
+    is_kept = _kept("payments.tasks.issue_credit_note", f"{source}_id", "f")
+    return f"""
+        SELECT f.id, '{source} took ' || sum(r.amount_paise) || ' paise from invoiced lines, '
+               || coalesce(max(n.total_paise), 0) || ' are credited'
+        FROM payments_{source} f
+        JOIN payments_reversal r ON r.{source}_id = f.id AND r.undone_at IS NULL
+        LEFT JOIN payments_invoice n ON n.reverses_id = f.id AND n.kind = 'credit_note'
+            AND NOT EXISTS (SELECT FROM payments_invoice d WHERE d.corrects_id = n.id)
+        WHERE f.state = '{state}' AND NOT {is_kept}
+        GROUP BY f.id
+        HAVING sum(r.amount_paise) <> coalesce(max(n.total_paise), 0)
+        """
+
+
+INVOICE_CHECKS = (
+    Check(
+        "I3",
+        "The documents of a financial year have no gap and no double",
+        """
+        SELECT s.id, s.prefix || ' ' || s.financial_year || ' counts to ' || s.last || ' and has '
+               || count(i.id) || ' documents up to ' || coalesce(max(i.serial), 0)
+        FROM payments_invoiceseries s LEFT JOIN payments_invoice i ON i.series_id = s.id
+        GROUP BY s.id
+        HAVING count(i.id) <> s.last OR count(DISTINCT i.serial) <> s.last
+            OR coalesce(max(i.serial), 0) <> s.last
+        """,
+    ),
+    Check(
+        "I5",
+        "Every order that sold something has its invoice, or a job or dead letter",
+        f"""
+        SELECT o.id, 'order sold ' || sum(i.paid_paise) || ' paise of notes without an invoice'
+        FROM payments_order o
+        JOIN payments_orderitem i ON i.order_id = o.id AND i.release_at IS NOT NULL
+        WHERE NOT EXISTS (
+            SELECT FROM payments_invoice n WHERE n.order_id = o.id AND n.kind = 'invoice')
+          AND NOT {_INVOICE_IS_KEPT}
+        GROUP BY o.id HAVING sum(i.paid_paise) > 0
+        """,
+    ),
+    Check("I5", "What a refund took from lines is credited", _credited("refund", "processed")),
+    Check("I5", "What a lost dispute took from lines is credited", _credited("dispute", "lost")),
+)
+
 CHECKS = (
     Check(
         "I1",
@@ -67,8 +115,8 @@ CHECKS = (
                || ' is captured, settles nothing, and only ' || p.given_back_paise || ' of '
                || p.amount_paise || ' paise go back'
         FROM payments_payment p
-        WHERE p.state = 'captured' AND NOT p.settles AND p.given_back_paise < p.amount_paise
-          AND p.amount_paise - p.given_back_paise > (
+        WHERE p.state = 'captured' AND NOT p.settles
+          AND p.amount_paise - p.given_back_paise - p.disputed_paise > (
               SELECT coalesce(sum(f.amount_paise), 0) FROM payments_refund f
               WHERE f.payment_id = p.id AND f.state = 'failed')
         """,
@@ -104,15 +152,16 @@ CHECKS = (
         "A line that was not granted goes back to the paisa",
         """
         SELECT p.id, 'payment ' || p.gateway_payment_id || ': ' || sum(i.paid_paise)
-               || ' paise of lines are not granted, ' || p.given_back_paise || ' go back'
+               || ' paise of lines are not granted, ' || p.given_back_paise + p.disputed_paise
+               || ' go back'
         FROM payments_payment p
         JOIN payments_orderitem i ON i.order_id = p.order_id AND i.outcome = 'given_back'
         WHERE p.settles AND p.state IN ('captured', 'refunded')
-          AND p.amount_paise - p.given_back_paise > (
+          AND p.amount_paise - p.given_back_paise - p.disputed_paise > (
               SELECT coalesce(sum(f.amount_paise), 0) FROM payments_refund f
               WHERE f.payment_id = p.id AND f.state = 'failed')
         GROUP BY p.id
-        HAVING p.given_back_paise < least(sum(i.paid_paise), p.amount_paise)
+        HAVING p.given_back_paise + p.disputed_paise < least(sum(i.paid_paise), p.amount_paise)
         """,
     ),
     Check(
@@ -203,6 +252,7 @@ CHECKS = (
           AND NOT j.args ? 'timestamp' AND NOT j.args ? 'dead_letter_id'
         """,
     ),
+    *INVOICE_CHECKS,
 )
 
 WAITING = (

@@ -1,19 +1,23 @@
-"""Every row lock of the money code. Order: order → payment → refund, request, dispute →
+"""Every row lock of the money code. Order: order → payment → refund, request, dispute, payout →
 ledger accounts by id."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from payments.models import (
     Coupon,
+    Dispute,
+    InvoiceSeries,
     LedgerAccount,
     Order,
     Payment,
+    Payout,
     ReconciliationBreak,
     Refund,
     RefundRequest,
@@ -23,6 +27,12 @@ from payments.states import AccountKind
 
 def lock_order(order_id: UUID) -> Order:
     return Order.objects.select_for_update().get(pk=order_id)
+
+
+def lock_free_orders(order_ids: Set[UUID]) -> set[UUID]:
+    """Those of the orders that nobody else has locked, locked in the order of their ids."""
+    orders = Order.objects.filter(pk__in=order_ids).order_by("pk")
+    return set(orders.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True))
 
 
 def lock_payment(gateway_payment_id: str) -> Payment | None:
@@ -42,6 +52,11 @@ def lock_payment_with_order(**which: UUID | str) -> tuple[Order, Payment] | None
 def lock_refunds(payment: Payment) -> list[Refund]:
     """All refunds of a payment that is locked already."""
     return list(payment.refunds.select_for_update().order_by("pk"))
+
+
+def lock_disputes(payment: Payment) -> list[Dispute]:
+    """All disputes of a payment that is locked already, the oldest first."""
+    return list(payment.disputes.select_for_update().order_by("created_at", "pk"))
 
 
 def lock_refund(refund_id: UUID) -> tuple[Order, Payment, Refund]:
@@ -75,9 +90,30 @@ def lock_or_open_break(
     return breaks.get_or_create(**matter, defaults=defaults)
 
 
+def lock_payout(payout_id: UUID) -> Payout:
+    return Payout.objects.select_for_update().get(pk=payout_id)
+
+
+def lock_payouts(payout_ids: Collection[UUID]) -> list[Payout]:
+    return list(Payout.objects.select_for_update().filter(pk__in=payout_ids).order_by("pk"))
+
+
+def lock_utrs() -> None:
+    """One transaction at a time writes UTRs, so that each sees those of the one before.
+    Taken before any row."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('payouts.utr', 0))")
+
+
 def lock_coupon(coupon_id: UUID) -> Coupon:
     """Nobody reserves a use of it meanwhile. Locked with no other row."""
     return Coupon.objects.select_for_update(no_key=True).get(pk=coupon_id)
+
+
+def lock_invoice_series(prefix: str, financial_year: str) -> InvoiceSeries:
+    """The counter, made on its first use. Locked last: every document of its year waits for it."""
+    series = InvoiceSeries.objects.select_for_update()
+    return series.get_or_create(prefix=prefix, financial_year=financial_year)[0]
 
 
 Place = tuple[AccountKind, UUID | None, str]

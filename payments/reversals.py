@@ -117,13 +117,31 @@ def _take(item: OrderItem, amount_paise: int, reversal: Reversal) -> Reversal:
     return reversal
 
 
-def parts_of(item: OrderItem, amount_paise: int) -> list[int]:
+def parts_of(item: OrderItem, amount_paise: int) -> tuple[int, int, int]:
     """Of an amount that a line gives back: the seller's share, the commission without its
     tax, and the tax."""
     share = item.seller_share_paise - item.reversed_share_paise
     tax = item.tax_paise - item.reversed_tax_paise
     fee = left_paise(item) - share - tax
-    return money.allocate(amount_paise, weights=[share, fee, tax])
+    return _with_even_tax(*money.allocate(amount_paise, weights=[share, fee, tax]))
+
+
+def _with_even_tax(share: int, fee: int, tax: int) -> tuple[int, int, int]:
+    """CGST and SGST are equal halves of what goes back, too. What is left of the tax is even,
+    so there is a paisa more of it where the part is odd."""
+    if tax % 2 == 0 or not (fee or share):
+        return share, fee, tax
+    return (share, fee - 1, tax + 1) if fee else (share - 1, fee, tax + 1)
+
+
+def whole_refunds(taken: Sequence[Reversal]) -> list[UUID]:
+    """Of lines just reversed those whose whole price goes back by refunds alone; what a
+    dispute holds may still be let go."""
+    by_refunds = Reversal.objects.filter(
+        item__in=[row.item_id for row in taken], refund__isnull=False, undone_at=None
+    )
+    totals = dict(by_refunds.values_list("item_id").annotate(total=Sum("amount_paise")))
+    return [row.item_id for row in taken if totals.get(row.item_id) == row.item.paid_paise]
 
 
 def undo(reversals: Iterable[Reversal], *, now: datetime) -> list[Reversal]:

@@ -6,13 +6,23 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.conf import settings
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.urls import reverse
 
+from notes.models import NoteAccess
 from notevault.kit.errors import DomainError
 from notevault.kit.pagination import Sort
 from payments.gateways import get_gateway
-from payments.models import RECEIPT_PREFIX, Order, OrderItem, Payment, Refund
-from payments.states import OPEN_ORDER, ItemOutcome, OrderState, PaymentState, RefundState
+from payments.models import RECEIPT_PREFIX, Invoice, Order, OrderItem, Payment, Refund
+from payments.states import (
+    OPEN_ORDER,
+    InvoiceKind,
+    ItemOutcome,
+    OrderState,
+    PaymentState,
+    RefundState,
+)
 
 Row = dict[str, Any]
 
@@ -31,6 +41,8 @@ _ORDER = (
     "created_at",
     "expires_at",
     "paid_at",
+    "billing_name",
+    "billing_state",
 )
 _ITEM = (
     "order_id",
@@ -44,8 +56,8 @@ _ITEM = (
 )
 _IN_BULK = F("discount_paise") - F("coupon_discount_paise")
 # Not shown: a line whose whole price goes back gives no download any more.
-_IS_KEPT = Q(paid_paise=0) | Q(reversed_paise__lt=F("paid_paise"))
-_READABLE = Q(outcome=ItemOutcome.GRANTED) & _IS_KEPT
+_SUSPENDED = NoteAccess.objects.filter(reference=OuterRef("pk"), suspended_at__isnull=False)
+_READABLE = Q(outcome=ItemOutcome.GRANTED) & ~Exists(_SUSPENDED)
 _HIDDEN = {"order_id", "is_readable"}
 
 
@@ -70,7 +82,7 @@ def get_order(*, order_id: UUID, buyer_id: UUID) -> Row:
 
 
 def complete(rows: list[Row]) -> list[Row]:
-    """Add items and next action to order rows: three queries for any number of rows."""
+    """Add items and next action to order rows: four queries for any number of rows."""
     ids = [row["id"] for row in rows]
     lines_of = OrderItem.objects.filter(order_id__in=ids)
     found = lines_of.values(*_ITEM, bulk_discount_paise=_IN_BULK, is_readable=_READABLE)
@@ -79,6 +91,7 @@ def complete(rows: list[Row]) -> list[Row]:
     owed = Refund.objects.filter(
         payment__order_id__in=ids, state__in=[RefundState.REQUESTED, RefundState.PENDING]
     )
+    invoices = _invoices_of(ids)
     refunding = set(owed.values_list("payment__order_id", flat=True))
     for row in rows:
         lines = items.get(row["id"], [])
@@ -90,8 +103,23 @@ def complete(rows: list[Row]) -> list[Row]:
             has_access=any(line["is_readable"] for line in lines),
             is_refunding=row["id"] in refunding,
         )
+        name, state = row.pop("billing_name"), row.pop("billing_state")
+        row["billing"] = {"name": name, "state": state} if state else None
+        row["invoice"] = invoices.get(row["id"])
         row["checkout"] = _checkout(row) if row["next_action"] == "pay" else None
     return rows
+
+
+def _invoices_of(order_ids: list[UUID]) -> dict[UUID, Row]:
+    issued = Invoice.objects.filter(order_id__in=order_ids, kind=InvoiceKind.INVOICE)
+    return {
+        order_id: {
+            "number": number,
+            "issued_at": issued_at,
+            "url": f"{settings.PUBLIC_API_URL}{reverse('payments:invoice', args=[order_id])}",
+        }
+        for order_id, number, issued_at in issued.values_list("order_id", "number", "issued_at")
+    }
 
 
 def next_action(

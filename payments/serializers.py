@@ -8,11 +8,36 @@ from django.core.validators import RegexValidator
 from rest_framework import serializers
 
 from notevault.kit.fields import TextField, UUIDField
+from payments.invoice_serializers import BillingFields, OrderInvoiceResponse
 from payments.states import ItemOutcome, OrderState
 
 MAX_CART = 50
 MAX_WAIT_S = 20
 NEXT_ACTIONS = ("pay", "wait", "download", "contact_support")
+HAPPENINGS = (
+    "ordered",
+    "order_paid",
+    "order_expired",
+    "order_cancelled",
+    "order_failed",
+    "payment_held",
+    "payment_failed",
+    "payment_received",
+    "payment_in_review",
+    "payment_accepted",
+    "payment_returned",
+    "refund_asked",
+    "refund_approved",
+    "refund_rejected",
+    "refund_started",
+    "refund_accepted",
+    "refund_completed",
+    "refund_failed",
+    "dispute_opened",
+    "dispute_ended",
+    "dispute_paid_back",
+    "note_removed",
+)
 
 
 class CouponCodeField(TextField):
@@ -40,6 +65,10 @@ class CartRequest(serializers.Serializer[Any]):
 class CouponPreviewRequest(serializers.Serializer[Any]):
     note_ids = NotesField()
     coupon_code = CouponCodeField()
+
+
+class OrderRequest(CartRequest):
+    billing = BillingFields(required=False)
 
 
 class OrderWaitRequest(serializers.Serializer[Any]):
@@ -114,6 +143,8 @@ class OrderResponse(PriceFields):
     expires_at = serializers.DateTimeField()
     paid_at = serializers.DateTimeField(allow_null=True)
     items = OrderItemResponse(many=True)
+    billing = BillingFields(allow_null=True, help_text="Null when none was ever given.")
+    invoice = OrderInvoiceResponse(allow_null=True, help_text="Null until it is issued.")
     checkout = CheckoutResponse(
         allow_null=True, help_text="What Razorpay Checkout is opened with; only to pay."
     )
@@ -122,6 +153,29 @@ class OrderResponse(PriceFields):
 class OrderListResponse(serializers.Serializer[Any]):
     items = OrderResponse(many=True)
     next_cursor = serializers.CharField(allow_null=True)
+
+
+class MoneyResponse(serializers.Serializer[Any]):
+    """Where the buyer's money is now."""
+
+    received_paise = serializers.IntegerField()
+    held_by_bank_paise = serializers.IntegerField(help_text="Held for us, and not taken.")
+    on_its_way_back_paise = serializers.IntegerField()
+    given_back_paise = serializers.IntegerField()
+    disputed_paise = serializers.IntegerField(help_text="Until the buyer's bank decides.")
+
+
+class HappeningResponse(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+    what = serializers.ChoiceField(choices=HAPPENINGS)
+    sentence = serializers.CharField()
+    amount_paise = serializers.IntegerField(allow_null=True)
+
+
+class TimelineResponse(serializers.Serializer[Any]):
+    money = MoneyResponse()
+    entries = HappeningResponse(many=True, source="happenings")
+    downloads = serializers.IntegerField(help_text="Of its notes, so far.")
 
 
 class WebhookAck(serializers.Serializer[Any]):

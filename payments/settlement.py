@@ -18,7 +18,7 @@ from notevault.kit import crash
 from notevault.kit.errors import DomainError
 from ops import jobs
 from ops.transactions import use_case
-from payments import fulfilment, locks, refunds
+from payments import fulfilment, locks, mails, refunds
 from payments.gateways.base import GatewayPayment
 from payments.ledger import journal
 from payments.models import Order, Payment
@@ -180,6 +180,8 @@ def _settle(order: Order, row: Payment, *, why: str, now: datetime, actor_id: UU
     _give_back(row, to_give_back, "the note could not be granted", now)
     for overtaken_id in fulfilment.overtaken_orders(order):
         jobs.defer("payments.tasks.close_overtaken_order", order_id=str(overtaken_id))
+    jobs.defer("payments.tasks.issue_invoice", order_id=str(order.pk))
+    mails.tell_of_sale(order_id=order.pk)
     journal.record_sale(
         order=order, payment=row, granted=lines.granted, was_captured=was_captured, now=now
     )

@@ -203,6 +203,43 @@ ONCE = (
 )
 
 
+class PayoutState(models.TextChoices):
+    """A seller takes money out."""
+
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    # In a file that staff have taken to the bank.
+    EXPORTED = "exported"
+    PAID = "paid"
+    # The bank refused: staff send it again or give it back.
+    FAILED = "failed"
+    REJECTED = "rejected"
+
+
+PAYOUT_MOVES: dict[str, set[str]] = {
+    PayoutState.REQUESTED: {PayoutState.APPROVED, PayoutState.REJECTED},
+    PayoutState.APPROVED: {PayoutState.EXPORTED, PayoutState.REJECTED},
+    PayoutState.EXPORTED: {PayoutState.PAID, PayoutState.FAILED},
+    PayoutState.FAILED: {PayoutState.APPROVED, PayoutState.REJECTED},
+    PayoutState.PAID: set(),
+    PayoutState.REJECTED: set(),
+}
+# Their money has left the seller's balance and has not arrived.
+PAYOUT_IN_TRANSIT = (
+    PayoutState.REQUESTED,
+    PayoutState.APPROVED,
+    PayoutState.EXPORTED,
+    PayoutState.FAILED,
+)
+
+
+class PayoutFormat(models.TextChoices):
+    """The bank's two kinds of file."""
+
+    UPI = "upi", "UPI"
+    BANK = "bank", "NEFT"
+
+
 class EventState(models.TextChoices):
     RECEIVED = "received"
     HANDLED = "handled"
@@ -215,6 +252,12 @@ class ItemOutcome(models.TextChoices):
     PENDING = "pending"
     GRANTED = "granted"
     GIVEN_BACK = "given_back"
+
+
+class InvoiceKind(models.TextChoices):
+    INVOICE = "invoice"
+    CREDIT_NOTE = "credit_note"
+    DEBIT_NOTE = "debit_note"
 
 
 class RunState(models.TextChoices):
@@ -238,6 +281,7 @@ class BreakSubject(models.TextChoices):
     PAYMENT = "payment"
     REFUND = "refund"
     SETTLEMENT = "settlement"
+    DISPUTE = "dispute"
 
 
 class BreakState(models.TextChoices):

@@ -17,7 +17,7 @@ from django.db.models import F, QuerySet
 
 from notevault.kit.errors import DomainError
 from ops import jobs
-from payments import checkout, invariants, polling, refunds
+from payments import checkout, disputes, invariants, polling, refunds
 from payments.gateways.base import NO_ANSWER
 from payments.models import Order, Payment, Refund
 from payments.states import OPEN_ORDER, OrderState, PaymentState, RefundState
@@ -117,6 +117,15 @@ def _handle(event_id: UUID, now: datetime) -> str:
     return "is to be handled"
 
 
+def _ask_for_dispute(dispute_id: UUID, now: datetime) -> str:
+    return disputes.ask_for_dispute(dispute_id=dispute_id, now=now)
+
+
+def _warn(dispute_id: UUID, now: datetime) -> str:
+    warned = disputes.warn_of_deadline(dispute_id=dispute_id, now=now)
+    return "staff are told" if warned else "was answered"
+
+
 SWEEPERS: dict[str, Sweeper] = {
     "unopened-orders": Sweeper(
         "Orders left between two beats of the checkout", _unopened_orders, _open_order
@@ -131,6 +140,12 @@ SWEEPERS: dict[str, Sweeper] = {
     "owed-refunds": Sweeper("Refunds that were never sent", _owed_refunds, _send),
     "pending-refunds": Sweeper(
         "Refunds that the gateway takes its time for", _pending_refunds, _look_up
+    ),
+    "open-disputes": Sweeper(
+        "Disputes to ask the gateway for", disputes.to_ask_for, _ask_for_dispute
+    ),
+    "unanswered-disputes": Sweeper(
+        "Disputes whose time to answer runs out", disputes.to_warn_of, _warn
     ),
     "lost-events": Sweeper("Webhook events without a job", _lost_events, _handle),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import date
 from uuid import UUID
 
@@ -9,15 +10,27 @@ from notes.storage.port import StorageUnavailable
 from notevault.kit import clock, crash
 from ops import jobs
 from ops.jobs import Retries, RetryLater, job, periodic
-from payments import checkout, idempotency, polling, refund_requests, refunds, sweepers
+from payments import (
+    checkout,
+    disputes,
+    escrow,
+    idempotency,
+    mails,
+    polling,
+    provenance,
+    refund_requests,
+    refunds,
+    sweepers,
+)
 from payments.gateways.base import NO_ANSWER
+from payments.invoices import issuing
 from payments.reconciliation import runs
 from payments.webhooks import handlers
 
 # Pauses double from a second to a quarter of an hour: about a day in all.
 A_DAY = Retries(attempts=140, first_s=1, longest_s=900)
 NEWS_MISSING = (
-    handlers.OrderNotKnownYet,
+    provenance.OrderNotKnownYet,
     refunds.PaymentNotKnownYet,
     refunds.RefundsOverlap,
 )
@@ -83,6 +96,43 @@ def close_overtaken_order(*, order_id: str) -> None:
     checkout.close_overtaken_order(order_id=UUID(order_id), now=clock.now())
 
 
+@job(queue="payments", retries=A_DAY)
+def issue_invoice(*, order_id: str) -> None:
+    issuing.issue_invoice(order_id=UUID(order_id), now=clock.now())
+
+
+@job(queue="payments", retries=A_DAY)
+def issue_credit_note(*, refund_id: str | None = None, dispute_id: str | None = None) -> None:
+    """Of a refund or of a dispute: one of the two is named."""
+    issuing.issue_credit_note(
+        refund_id=UUID(refund_id) if refund_id else None,
+        dispute_id=UUID(dispute_id) if dispute_id else None,
+        now=clock.now(),
+    )
+
+
+@job(queue="payments", retries=A_DAY)
+def issue_debit_note(*, refund_id: str) -> None:
+    issuing.issue_debit_note(refund_id=UUID(refund_id), now=clock.now())
+
+
+@job(queue="mails", retries=A_DAY)
+def mail_sale(*, order_id: str) -> None:
+    mails.tell_each_of_sale(order_id=UUID(order_id))
+
+
+@job(queue="mails", retries=A_DAY)
+def send_mail(*, kind: str, subject_id: str, recipient_id: str) -> None:
+    try:
+        mails.send(
+            kind=mails.MailKind(kind),
+            subject_id=UUID(subject_id),
+            recipient_id=UUID(recipient_id),
+        )
+    except mails.MailNotSent as error:
+        raise RetryLater(str(error)) from error
+
+
 def _sweep(name: str) -> None:
     for _ in sweepers.sweep(name, now=clock.now()):
         pass
@@ -121,6 +171,29 @@ def sweep_lost_events() -> None:
 @periodic("23 * * * *", queue="sweepers")
 def sweep_pending_refunds() -> None:
     _sweep("pending-refunds")
+
+
+@periodic("*/10 * * * *", queue="sweepers")
+def sweep_open_disputes() -> None:
+    _sweep("open-disputes")
+
+
+@periodic("7 * * * *", queue="sweepers")
+def sweep_unanswered_disputes() -> None:
+    _sweep("unanswered-disputes")
+
+
+@periodic("37 * * * *", queue="sweepers")
+def find_unheard_disputes() -> None:
+    """A gateway that gives no answer is asked again in an hour."""
+    with contextlib.suppress(*NO_ANSWER):
+        disputes.find_unheard(now=clock.now())
+
+
+@periodic("7 * * * *", queue="payments")
+def release_escrow() -> None:
+    for _ in escrow.release_due(now=clock.now()):
+        pass
 
 
 @periodic("13 * * * *", queue="payments")

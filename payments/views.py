@@ -15,7 +15,8 @@ from notevault.kit import clock, money
 from notevault.kit.pagination import PageRequest, paginate
 from notevault.kit.throttling import SharedThrottle
 from notevault.kit.views import APIView
-from payments import checkout, examples, selectors, serializers, verification
+from payments import checkout, examples, selectors, serializers, timeline, verification
+from payments.billing import Billing
 from payments.cart import quote_cart
 from payments.idempotency import idempotent
 from payments.waiting import wait_until
@@ -75,18 +76,20 @@ class OrderListView(APIView):
             "coupon: a repeat never makes a second one. An order with nothing to pay is paid "
             "at once. The order holds its use of the coupon until it is paid or closed."
         ),
-        request=serializers.CartRequest,
+        request=serializers.OrderRequest,
         responses={200: serializers.OrderResponse, 201: serializers.OrderResponse},
-        examples=[examples.CART, examples.CART_WITH_COUPON, examples.ORDER],
+        examples=[examples.ORDER_CART, examples.CART_WITH_COUPON, examples.ORDER],
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        data = self.body(serializers.CartRequest)
+        data = self.body(serializers.OrderRequest)
         _count_guess(self, data["coupon_code"])
+        given = data.get("billing")
         started = checkout.start_checkout(
             buyer_id=self.user_id,
             note_ids=data["note_ids"],
             coupon_code=data["coupon_code"],
+            billing=Billing(given["name"], given["state"]) if given else None,
             now=clock.now(),
         )
         return _order(started.order_id, self.user_id, status=201 if started.is_new else 200)
@@ -174,6 +177,20 @@ class OrderDetailView(APIView):
         if response.data["next_action"] in selectors.UNDECIDED:
             response["Retry-After"] = ASK_AGAIN_S
         return response
+
+
+class TimelineView(APIView):
+    @extend_schema(
+        operation_id="order_timeline",
+        tags=["buying"],
+        summary="What happened to an order and to its money",
+        description="Oldest first. Branch on `what`; `sentence` is to be shown.",
+        responses={200: serializers.TimelineResponse},
+        examples=[examples.TIMELINE],
+    )
+    def get(self, request: Request, order_id: UUID) -> Response:
+        story = timeline.buyers_story(order_id=order_id, buyer_id=self.user_id)
+        return Response(serializers.TimelineResponse(story).data)
 
 
 class OrderCancelView(APIView):

@@ -86,6 +86,7 @@ class World:
             "PUBLIC_API_URL": self.addresses.web,
             "RAZORPAY_BASE_URL": self.addresses.sandbox,
             "CRASH_POINTS_DIR": str(self.crash_points),
+            "EMAIL_URL": "dummymail://",
         }
 
     def make_empty(self) -> None:

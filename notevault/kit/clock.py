@@ -21,6 +21,11 @@ def indian_day(moment: datetime) -> date:
     return moment.astimezone(INDIA).date()
 
 
+def indian_time(moment: datetime) -> str:
+    """A moment for people to read: `24 Nov 2026, 18:30 IST`."""
+    return f"{moment.astimezone(INDIA):%d %b %Y, %H:%M} IST"
+
+
 def indian_midnight(day: date) -> datetime:
     """The moment at which an Indian day begins."""
     return datetime.combine(day, time(), INDIA)

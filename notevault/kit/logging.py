@@ -19,7 +19,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 REDACTED = "[redacted]"
 
 _SECRET_KEY = re.compile(
-    r"passw(or)?d|secret|token|signature|authorization|cookie|api[_-]?key|otp|card_?number|cvv",
+    r"passw(or)?d|secret|token|signature|authorization|cookie|api[_-]?key|otp|card_?number|account_?number|cvv",
     re.IGNORECASE,
 )
 # Each pattern starts at the edge of a word and is bounded, so that no text takes long.
@@ -29,7 +29,7 @@ _JWT = re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
 _PAIR = re.compile(
     r"""(?isx)(?<![\w-])
         (?:([\w-]*(?:authorization|cookie))|([\w-]*(?:passw(?:or)?d|secret|token|signature|
-            api[_-]?key|otp|sessionid|card_?number|cvv)))
+            api[_-]?key|otp|sessionid|card_?number|account_?number|cvv)))
         \\*["']?\s*[=:]\s*
         (?:b?(?P<quote>\\*["']).{0,2000}?(?<!\\)(?P=quote)  # up to the same quote, unescaped
             |b?\\*["'][^\n]*  # one that is never closed

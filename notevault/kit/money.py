@@ -45,3 +45,10 @@ def format_inr(amount_paise: int) -> str:
         groups.insert(0, head[-2:])
         head = head[:-2]
     return f"{sign}₹{','.join([*groups, tail])}.{paise:02d}"
+
+
+def plain_rupees(amount_paise: int) -> str:
+    """Rupees for machines and spreadsheets: `-123456.50`."""
+    sign = "-" if amount_paise < 0 else ""
+    rupees, paise = divmod(abs(amount_paise), 100)
+    return f"{sign}{rupees}.{paise:02d}"

@@ -86,5 +86,11 @@ CATALOGUE: dict[str, Problem] = {
     "own_refund": Problem(403, "You cannot decide on your own refund"),
     "line_exhausted": Problem(409, "Nothing more can be taken back from this note"),
     "payment_disputed": Problem(409, "The payment is disputed"),
+    "payout_too_small": Problem(422, "The amount is too small for a payout"),
+    "balance_too_low": Problem(409, "The available balance is too low"),
+    "payout_move_refused": Problem(409, "The payout cannot be moved there now"),
+    "nothing_to_export": Problem(409, "No payout waits to be exported"),
+    "mixed_payout_formats": Problem(409, "UPI and bank payouts go into files of their own"),
+    "answer_file_refused": Problem(400, "The bank's answer could not be read"),
     "webhook_refused": Problem(400, "The webhook was not accepted"),
 }

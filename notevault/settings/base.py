@@ -18,7 +18,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from notevault.kit import logging as kit_logging
-from notevault.settings import database, duration
+from notevault.settings import database, duration, mail, supplier
 
 
 def derived_key(secret: str) -> str:
@@ -51,6 +51,10 @@ JWT_SECRET_PREVIOUS = env.str("JWT_SECRET_PREVIOUS", default="")
 SECRET_KEY = env.str("SECRET_KEY", default="") or derived_key(JWT_SECRET)
 SECRET_KEY_FALLBACKS = [derived_key(JWT_SECRET_PREVIOUS)] if JWT_SECRET_PREVIOUS else []
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# Signs invoices. Whatever it once signed must verify for years, so all of its past values are
+# kept, comma separated.
+INVOICE_SECRET = env.str("INVOICE_SECRET", default="") or derived_key(f"invoices:{JWT_SECRET}")
+INVOICE_SECRETS_PREVIOUS = env.list("INVOICE_SECRET_PREVIOUS", default=[])
 
 # Logs. Before the apps: importing them may log.
 LOG_LEVEL = kit_logging.level_named(env.str("LOG_LEVEL", default="info"))
@@ -204,6 +208,7 @@ THROTTLE_RATES = {
     "order": env.str("THROTTLE_ORDER", default="30/min"),
     "verify": env.str("THROTTLE_VERIFY", default="60/min"),
     "coupon": env.str("THROTTLE_COUPON", default="60/h"),
+    "document": env.str("THROTTLE_DOCUMENT", default="60/min"),
     "upload": env.str("THROTTLE_UPLOAD", default="60/h"),
 }
 for _scope, _rate in THROTTLE_RATES.items():
@@ -282,8 +287,26 @@ RAZORPAY_BASE_URL = env.str("RAZORPAY_BASE_URL", default="https://api.razorpay.c
 SWEEP_AFTER_S = env.int("SWEEP_AFTER_S", default=60)
 PAYMENT_GATEWAY = "payments.gateways.razorpay.RazorpayGateway"
 
+# Invoices: who supplies, from where, and under which service code (SAC)
+GST_STATE = env.str("GST_STATE", default="KA")
+GSTIN = env.str("GSTIN", default="")
+GST_SAC = env.str("GST_SAC", default="998599")
+INVOICE_LEGAL_NAME = env.str("INVOICE_LEGAL_NAME", default="") or "NoteVault"
+INVOICE_ADDRESS = env.str("INVOICE_ADDRESS", default="")
+supplier.refuse_impossible(state=GST_STATE, gstin=GSTIN, sac=GST_SAC)
+
 # Alerts
 SECURITY_WEBHOOK_URL = env.str("SECURITY_WEBHOOK_URL", default="")
+
+# E-mail. A job waits at most so many seconds for the server.
+EMAIL_URL = env.str("EMAIL_URL", default="")
+globals().update(mail.from_url(EMAIL_URL or "consolemail://"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = (
+    env.str("MAIL_FROM", default="")
+    or f"NoteVault <no-reply@{urlsplit(FRONTEND_URL).hostname or 'localhost'}>"
+)
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 # Jobs
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"

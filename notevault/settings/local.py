@@ -21,4 +21,3 @@ ALLOWED_HOSTS = ["*"]
 # No collectstatic while developing.
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 WHITENOISE_USE_FINDERS = True
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"

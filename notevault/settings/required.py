@@ -18,6 +18,10 @@ REQUIRED = (
     "CLOUDINARY_API_KEY",
     "CLOUDINARY_API_SECRET",
     "FRONTEND_URL",
+    "INVOICE_SECRET",
+    "GSTIN",
+    "INVOICE_LEGAL_NAME",
+    "INVOICE_ADDRESS",
 )
 SECRETS = (
     "JWT_SECRET",
@@ -27,10 +31,18 @@ SECRETS = (
     "RAZORPAY_WEBHOOK_SECRET",
     "RAZORPAY_WEBHOOK_SECRET_PREVIOUS",
     "CLOUDINARY_API_SECRET",
+    "INVOICE_SECRET",
+    "INVOICE_SECRET_PREVIOUS",
 )
 # No secrets, but no account has them either.
 NOT_AS_PUBLISHED = ("RAZORPAY_KEY_ID", "CLOUDINARY_CLOUD_NAME", "CLOUDINARY_API_KEY")
-MIN_LENGTH = {"JWT_SECRET": 32, "JWT_SECRET_PREVIOUS": 32, "SECRET_KEY": 50}
+MIN_LENGTH = {
+    "JWT_SECRET": 32,
+    "JWT_SECRET_PREVIOUS": 32,
+    "SECRET_KEY": 50,
+    "INVOICE_SECRET": 32,
+    "INVOICE_SECRET_PREVIOUS": 32,
+}
 MIN_LETTERS = 6  # different ones; thirty-two random hex digits have fourteen of them
 PLACEHOLDER = re.compile(
     r"^(xxx|change|<|your|example|sandbox|development|test|secret)"

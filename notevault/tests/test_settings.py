@@ -31,6 +31,11 @@ GOOD = {
     "CLOUDINARY_API_KEY": "837264519283746",
     "CLOUDINARY_API_SECRET": "Hn4vTq8mWx2zLk6pRc0bYs3dJf7",
     "FRONTEND_URL": "https://notevault.com",
+    "INVOICE_SECRET": "c41f6ab2d7903e58f1b6c8d09a7e45327d16fb0a93c84e5d2b70e9f1a6c3d852",
+    "GSTIN": "29AACCN4821K1Z9",
+    "INVOICE_LEGAL_NAME": "NoteVault Learning Private Limited",
+    "INVOICE_ADDRESS": "12 Residency Road, Bengaluru 560025",
+    "EMAIL_URL": "smtp+tls://notevault:unused@127.0.0.1:1",
 }
 
 
@@ -212,6 +217,10 @@ class TestProduction:
             ({"JWT_EXPIRES_IN": "soon"}, "JWT_EXPIRES_IN"),
             ({"LOG_LEVEL": "shout"}, "LOG_LEVEL"),
             ({"THROTTLE_SIGN_IN": "20/minute"}, "THROTTLE_SIGN_IN"),
+            ({"GST_STATE": "Karnataka"}, "GST_STATE"),
+            ({"GST_STATE": "MH"}, "GSTIN"),
+            ({"GSTIN": "29AACCN4821K1Z5"}, "GSTIN"),
+            ({"GST_SAC": "9985"}, "GST_SAC"),
         ],
     )
     def test_names_what_is_wrong_and_does_not_start(self, changes, message):

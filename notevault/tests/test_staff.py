@@ -24,8 +24,12 @@ PAGES = {
     "payment": "payments_payment",
     "refund": "payments_refund",
     "request": "payments_refundrequest",
+    "dispute": "payments_dispute",
     "coupon": "payments_coupon",
     "webhook": "payments_webhookevent",
+    "invoice": "payments_invoice",
+    "payout": "payments_payout",
+    "batch": "payments_payoutbatch",
     "run": "payments_reconciliationrun",
     "break": "payments_reconciliationbreak",
     "alert": "alerts_alert",
@@ -33,15 +37,25 @@ PAGES = {
     "letter": "ops_deadletter",
     "group": "auth_group",
 }
-SALES = {"order", "payment", "refund", "request", "webhook"}
+SALES = {"order", "payment", "refund", "request", "dispute", "webhook", "invoice"}
+PAYOUTS = {"payout", "batch"}
 NOTES = {"note", "category", "access"}
 RECONCILIATION = {"run", "break"}
 CELLAR = {"breaker", "letter"}
 MAY_SEE = {
-    "Support": {"user", "coupon", *SALES, *NOTES},
-    "Finance": {"coupon", *SALES, *RECONCILIATION, *CELLAR, "alert"},
+    "Support": {"user", "coupon", *SALES, *PAYOUTS, *NOTES},
+    "Finance": {"coupon", *SALES, *PAYOUTS, *RECONCILIATION, *CELLAR, "alert"},
     "Moderator": NOTES,
-    "Auditor": {"user", "coupon", *SALES, *RECONCILIATION, *NOTES, *CELLAR, "alert"},
+    "Auditor": {
+        "user",
+        "coupon",
+        *SALES,
+        *PAYOUTS,
+        *RECONCILIATION,
+        *NOTES,
+        *CELLAR,
+        "alert",
+    },
 }
 
 
@@ -91,6 +105,7 @@ class TestGroups:
             "payments.decide_refund",
             "payments.resolve_quarantine",
             "payments.close_break",
+            "payments.manage_payout",
             "payments.add_coupon",
             "payments.change_coupon",
             "ops.replay_deadletter",
@@ -99,7 +114,7 @@ class TestGroups:
 
     def test_may_see_the_history_of_what_they_see(self):
         for labels in staff.GROUPS.values():
-            for model in ("note", "order", "payment", "refund"):
+            for model in ("note", "order", "payment", "refund", "dispute", "payout"):
                 seen = [label for label in labels if label.endswith(f".view_{model}")]
                 moves = [label for label in labels if label.endswith(f".view_{model}move")]
                 assert len(seen) == len(moves)
@@ -184,7 +199,7 @@ class TestDesk:
 class TestRoot:
     """Even the superuser changes no row that only use cases may write."""
 
-    READ_ONLY = ("note", "access", *sorted(SALES | RECONCILIATION), "alert")
+    READ_ONLY = ("note", "access", *sorted(SALES | PAYOUTS | RECONCILIATION), "alert")
 
     @pytest.mark.parametrize("name", READ_ONLY)
     def test_adds_no_row_by_hand(self, root, name):

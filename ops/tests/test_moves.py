@@ -67,6 +67,58 @@ class TestMove:
         assert str(note.moves.get()) == "published → withdrawn: sold out"
 
 
+class TestMoveLocked:
+    """Many rows, which the caller has locked, each for its own reason."""
+
+    @pytest.fixture
+    def others(self, note):
+        made = [type(note).objects.get(pk=note.pk) for _ in range(2)]
+        for row in made:
+            row.pk, row._state.adding = uuid7(), True
+            row.save()
+        return made
+
+    def withdraw(self, rows, now):
+        moves = [(row, f"reason {number}") for number, row in enumerate(rows)]
+        type(rows[0]).move_locked(
+            moves, "withdrawn", now=now, actor_id=ACTOR, changed=["rejected_why"]
+        )
+
+    def test_writes_states_changes_and_history(self, note, others, now):
+        note.rejected_why, note.title = "told", "changed in memory only"
+
+        self.withdraw([note, *others], now)
+
+        note.refresh_from_db()
+        assert (note.state, note.rejected_why) == ("withdrawn", "told")
+        assert note.title != "changed in memory only"
+        for number, row in enumerate([note, *others]):
+            row.refresh_from_db()
+            assert row.state == "withdrawn"
+            assert history(row) == [("published", "withdrawn", f"reason {number}", ACTOR, now)]
+
+    def test_costs_as_many_queries_for_many_as_for_one(
+        self, note, others, now, django_assert_num_queries
+    ):
+        with django_assert_num_queries(2):
+            self.withdraw([note], now)
+        with django_assert_num_queries(2):
+            self.withdraw(others, now)
+
+    def test_of_nothing_asks_nothing(self, note, now, django_assert_num_queries):
+        with django_assert_num_queries(0):
+            type(note).move_locked([], "withdrawn", now=now)
+
+    def test_moves_none_when_one_may_not(self, note, others, now):
+        note.move("withdrawn", why="first", now=now)
+
+        with pytest.raises(IllegalMove):
+            self.withdraw([*others, note], now)
+
+        assert history(others[0]) == []
+        assert type(note).objects.filter(state="published").count() == 2
+
+
 class TestIllegalMove:
     @pytest.mark.parametrize("to", ["draft", "submitted", "published", "nowhere"])
     def test_raises_and_changes_nothing(self, note, now, to):

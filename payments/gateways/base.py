@@ -91,12 +91,30 @@ class GatewayRefund:
 
 
 @dataclass(frozen=True)
+class GatewayDispute:
+    """`status` is open, under_review, won, lost or closed; when the bank asks for more, it
+    is open once again. `deducted_paise` is more than 0 only for a lost one."""
+
+    id: str
+    payment_id: str
+    amount_paise: int
+    deducted_paise: int
+    currency: str
+    status: str
+    phase: str
+    reason_code: str
+    respond_by: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True)
 class SettledEntry:
     """One line of the settlement report: how a payment or refund reached our bank account.
 
     `type` is payment, refund, transfer or adjustment. `credit_paise` came in and
     `debit_paise` went out under that bank reference (`utr`); `fee_paise` includes the tax.
-    `order_receipt` is empty for what was made without an order.
+    `order_receipt` is empty for what was made without an order. A lost dispute takes its
+    money as an adjustment, which names it in `dispute_id`.
     """
 
     entity_id: str
@@ -112,6 +130,7 @@ class SettledEntry:
     settled_at: datetime
     payment_id: str
     order_receipt: str
+    dispute_id: str = ""
 
 
 class Gateway(Protocol):
@@ -160,6 +179,12 @@ class Gateway(Protocol):
 
     def list_refunds_between(self, *, start: datetime, end: datetime) -> Iterator[GatewayRefund]:
         """Each refund made from `start` to before `end` once, page by page."""
+
+    def get_dispute(self, dispute_id: str) -> GatewayDispute:
+        """GatewayRejected when there is none."""
+
+    def list_disputes(self, *, start: datetime, end: datetime) -> Iterator[GatewayDispute]:
+        """Each dispute opened from `start` to before `end` once, page by page."""
 
     def list_settled(self, *, day: date) -> Iterator[SettledEntry]:
         """What was settled on a day of Indian time, page by page."""

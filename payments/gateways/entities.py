@@ -7,9 +7,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from payments.gateways.base import GatewayOrder, GatewayPayment, GatewayRefund, SettledEntry
+from payments.gateways.base import (
+    GatewayDispute,
+    GatewayOrder,
+    GatewayPayment,
+    GatewayRefund,
+    SettledEntry,
+)
 
-_ID = re.compile(r"(order|pay|rfnd)_[A-Za-z0-9]{14}")
+_ID = re.compile(r"(order|pay|rfnd|disp)_[A-Za-z0-9]{14}")
 
 
 class MalformedEntity(ValueError):
@@ -61,6 +67,22 @@ def refund_from(entity: Mapping[str, Any]) -> GatewayRefund:
     )
 
 
+def dispute_from(entity: Mapping[str, Any]) -> GatewayDispute:
+    deducted, respond_by = entity.get("amount_deducted"), entity.get("respond_by")
+    return GatewayDispute(
+        id=_id(entity, "disp"),
+        payment_id=_id(entity, "pay", key="payment_id"),
+        amount_paise=_paise(entity, "amount"),
+        deducted_paise=0 if deducted is None else _paise(entity, "amount_deducted"),
+        currency=_currency(entity),
+        status=_text(entity, "status"),
+        phase=_text(entity, "phase"),
+        reason_code=_text(entity, "reason_code"),
+        respond_by=epoch(respond_by) if respond_by else None,
+        created_at=epoch(entity.get("created_at")),
+    )
+
+
 def settled_from(entity: Mapping[str, Any]) -> SettledEntry:
     return SettledEntry(
         entity_id=_text(entity, "entity_id"),
@@ -76,6 +98,7 @@ def settled_from(entity: Mapping[str, Any]) -> SettledEntry:
         settled_at=epoch(entity.get("settled_at")),
         payment_id=_text(entity, "payment_id"),
         order_receipt=_text(entity, "order_receipt"),
+        dispute_id=_text(entity, "dispute_id"),
     )
 
 

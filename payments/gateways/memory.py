@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 
 from payments.gateways.base import (
+    GatewayDispute,
     GatewayOrder,
     GatewayPayment,
     GatewayRefund,
@@ -40,8 +41,9 @@ class MemoryGateway:
         self._orders: dict[str, GatewayOrder] = {}
         self._payments: dict[str, GatewayPayment] = {}
         self._refunds: dict[str, GatewayRefund] = {}
+        self._disputes: dict[str, GatewayDispute] = {}
         self._keys: dict[str, str] = {}
-        # When refunds were made and captured payments were settled, both at once.
+        # When money moved and was settled, both at once: payments, refunds, lost disputes.
         self._moved_at: dict[str, datetime] = {}
 
     # What a payer does
@@ -71,6 +73,38 @@ class MemoryGateway:
             if status == "captured":
                 self._mark_paid(payment)
             return payment
+
+    def dispute(self, payment_id: str, *, amount_paise: int | None = None) -> GatewayDispute:
+        """The payer asks the bank for the money back."""
+        with self._lock:
+            payment, now = self._payments[payment_id], datetime.now(UTC).replace(microsecond=0)
+            made = GatewayDispute(
+                id=_new_id("disp"),
+                payment_id=payment_id,
+                amount_paise=payment.amount_paise if amount_paise is None else amount_paise,
+                deducted_paise=0,
+                currency=payment.currency,
+                status="open",
+                phase="chargeback",
+                reason_code="goods_or_services_not_received_or_partially_received",
+                respond_by=now + timedelta(days=7),
+                created_at=now,
+            )
+            self._disputes[made.id] = made
+            return made
+
+    def move_dispute(
+        self, dispute_id: str, status: str, *, deducted_paise: int | None = None
+    ) -> GatewayDispute:
+        """One step on; a lost one takes all of its amount, unless told how much."""
+        with self._lock:
+            dispute = self._disputes[dispute_id]
+            taken = dispute.amount_paise if deducted_paise is None else deducted_paise
+            moved = replace(dispute, status=status, deducted_paise=taken if status == "lost" else 0)
+            self._disputes[dispute_id] = moved
+            if moved.deducted_paise:
+                self._moved_at[dispute_id] = datetime.now(UTC)
+            return moved
 
     def signature(self, payment: GatewayPayment) -> str:
         """What Checkout hands to the payer's client."""
@@ -181,6 +215,17 @@ class MemoryGateway:
             found = [r for r in self._refunds.values() if start <= self._moved_at[r.id] < end]
         yield from found
 
+    def get_dispute(self, dispute_id: str) -> GatewayDispute:
+        with self._reached():
+            if dispute_id not in self._disputes:
+                raise GatewayRejected("The id provided does not exist")
+            return self._disputes[dispute_id]
+
+    def list_disputes(self, *, start: datetime, end: datetime) -> Iterator[GatewayDispute]:
+        with self._reached():
+            found = [d for d in self._disputes.values() if start <= d.created_at < end]
+        yield from found
+
     def list_settled(self, *, day: date) -> Iterator[SettledEntry]:
         with self._reached():
             on_day = [i for i, at in self._moved_at.items() if at.astimezone(_IST).date() == day]
@@ -188,23 +233,25 @@ class MemoryGateway:
         yield from found
 
     def _settled(self, entity_id: str, day: date) -> SettledEntry:
-        refund = self._refunds.get(entity_id)
-        payment = self._payments[refund.payment_id if refund else entity_id]
-        amount_paise = (refund or payment).amount_paise
+        refund, dispute = self._refunds.get(entity_id), self._disputes.get(entity_id)
+        out = refund or dispute
+        payment = self._payments[out.payment_id if out else entity_id]
+        amount_paise = dispute.deducted_paise if dispute else (refund or payment).amount_paise
         return SettledEntry(
-            entity_id=entity_id,
-            type="refund" if refund else "payment",
+            entity_id=f"adj_{entity_id[-14:]}" if dispute else entity_id,
+            type="adjustment" if dispute else "refund" if refund else "payment",
             amount_paise=amount_paise,
             fee_paise=0,
             tax_paise=0,
-            credit_paise=0 if refund else amount_paise,
-            debit_paise=amount_paise if refund else 0,
+            credit_paise=0 if out else amount_paise,
+            debit_paise=amount_paise if out else 0,
             currency=payment.currency,
             settlement_id=f"setl_{day:%Y%m%d}000000",
             utr=f"{day:%Y%m%d}",
             settled_at=self._moved_at[entity_id],
-            payment_id=payment.id if refund else "",
+            payment_id=payment.id if out else "",
             order_receipt=self._orders[payment.order_id].receipt,
+            dispute_id=dispute.id if dispute else "",
         )
 
     def _reached(self) -> threading.RLock:

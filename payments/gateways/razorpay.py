@@ -26,6 +26,7 @@ from ops import upstream
 from payments.gateways import entities
 from payments.gateways.base import (
     GatewayDeclined,
+    GatewayDispute,
     GatewayError,
     GatewayOrder,
     GatewayOutcomeUnknown,
@@ -246,6 +247,15 @@ class RazorpayGateway:
         found = _pages(self._client.refund.all, _window(start, end), MAX_LIST)
         return _once_each((_parsed(entities.refund_from, e) for e in found), key=_id)
 
+    def get_dispute(self, dispute_id: str) -> GatewayDispute:
+        _demand_id(dispute_id, "disp")
+        # A fresh dict here as well.
+        return _parsed(entities.dispute_from, self._client.dispute.fetch(dispute_id, {}))
+
+    def list_disputes(self, *, start: datetime, end: datetime) -> Iterator[GatewayDispute]:
+        found = _pages(self._client.dispute.all, _window(start, end), MAX_LIST)
+        return _once_each((_parsed(entities.dispute_from, e) for e in found), key=_id)
+
     def list_settled(self, *, day: date) -> Iterator[SettledEntry]:
         on_day = {"year": day.year, "month": day.month, "day": day.day}
         found = _pages(self._client.settlement.report, on_day, MAX_SETTLED)
@@ -280,7 +290,7 @@ def _once_each(found: Iterable[T], *, key: Callable[[T], Hashable]) -> Iterator[
             yield row
 
 
-def _id(row: GatewayPayment | GatewayRefund) -> str:
+def _id(row: GatewayPayment | GatewayRefund | GatewayDispute) -> str:
     return row.id
 
 

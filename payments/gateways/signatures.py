@@ -19,7 +19,7 @@ def sign(message: bytes, *, secret: str) -> str:
 
 def webhook_is_authentic(*, body: bytes, signature: str, secrets: Iterable[str]) -> bool:
     """True when one of the secrets (current, previous) signed these very bytes."""
-    return _matches_any(body, signature, [secret for secret in secrets if secret])
+    return is_signed_by_any(body, signature, [secret for secret in secrets if secret])
 
 
 def checkout_is_authentic(
@@ -30,10 +30,10 @@ def checkout_is_authentic(
     Proves that the payment is theirs; says nothing of its amount or capture.
     """
     message = f"{gateway_order_id}|{gateway_payment_id}".encode()
-    return _matches_any(message, signature, [key_secret])
+    return is_signed_by_any(message, signature, [key_secret])
 
 
-def _matches_any(message: bytes, signature: str, secrets: list[str]) -> bool:
+def is_signed_by_any(message: bytes, signature: str, secrets: Iterable[str]) -> bool:
     given = signature.encode("utf-8", "surrogateescape")
     # Every secret is tried, so time tells nothing of which one matched.
     matches = [

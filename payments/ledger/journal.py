@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from payments import locks
 from payments.ledger.posting import Leg, Posting, kinds_posted, post
 from payments.models import (
     Dispute,
@@ -19,6 +20,14 @@ from payments.models import (
     Reversal,
 )
 from payments.states import AccountKind, TransactionKind
+
+MOVED_BY_RETURNS = (
+    AccountKind.GATEWAY_CLEARING,
+    AccountKind.PLATFORM_COMMISSION,
+    AccountKind.TAX_PAYABLE,
+    AccountKind.REFUNDS_PAYABLE,
+    AccountKind.DISPUTE_HOLDS,
+)
 
 
 def record_sale(
@@ -123,6 +132,8 @@ def record_refund_returned(*, refund: Refund, payment: Payment, now: datetime) -
 def record_dispute_held(
     *, dispute: Dispute, payment: Payment, reversals: Sequence[Reversal], now: datetime
 ) -> None:
+    """Taken from the lines until the bank decides; or, of a dispute that is lost already,
+    to make good what the house bore of it."""
     legs = _held(dispute, reversals)
     _record(TransactionKind.DISPUTE_HELD, dispute, payment, legs, now)
 
@@ -145,6 +156,15 @@ def record_dispute_lost(*, dispute: Dispute, payment: Payment, now: datetime) ->
     _record(TransactionKind.DISPUTE_LOST, dispute, payment, legs, now)
 
 
+def lock_accounts_of(payment: Payment) -> None:
+    """Lock, at once and in their order, all accounts that refunds and disputes of a payment
+    move: for whoever records several of them in one transaction."""
+    lines = payment.order.items.only("seller_id", "released_at")
+    places: set[locks.Place] = {(kind, None, payment.currency) for kind in MOVED_BY_RETURNS}
+    places |= {(_seller_account(item), item.seller_id, payment.currency) for item in lines}
+    locks.lock_accounts(places)
+
+
 def _record(
     kind: TransactionKind,
     subject: Refund | Dispute,
@@ -163,9 +183,13 @@ def _record(
 
 
 def _seller_leg(item: OrderItem, amount_paise: int) -> Leg:
+    account = _seller_account(item)
+    return Leg(account, amount_paise, owner_id=item.seller_id, item_id=item.pk)
+
+
+def _seller_account(item: OrderItem) -> AccountKind:
     """In escrow until it has been released; then the seller's own, even below zero."""
-    kind = AccountKind.SELLER_AVAILABLE if item.released_at else AccountKind.SELLER_PENDING
-    return Leg(kind, amount_paise, owner_id=item.seller_id, item_id=item.pk)
+    return AccountKind.SELLER_AVAILABLE if item.released_at else AccountKind.SELLER_PENDING
 
 
 def _taken(reversals: Sequence[Reversal], *, into: AccountKind) -> list[Leg]:
@@ -179,10 +203,12 @@ def _taken(reversals: Sequence[Reversal], *, into: AccountKind) -> list[Leg]:
 
 def _held(dispute: Dispute, reversals: Sequence[Reversal]) -> list[Leg]:
     """From the lines, and from what was owed to the buyer already."""
+    is_paid = TransactionKind.DISPUTE_LOST in kinds_posted(dispute.pk)
+    into = AccountKind.PLATFORM_COMMISSION if is_paid else AccountKind.DISPUTE_HOLDS
     unearned = dispute.held_paise - sum(row.amount_paise for row in reversals)
     return [
-        *_taken(reversals, into=AccountKind.DISPUTE_HOLDS),
-        *_moved(AccountKind.REFUNDS_PAYABLE, AccountKind.DISPUTE_HOLDS, unearned),
+        *_taken(reversals, into=into),
+        *_moved(AccountKind.REFUNDS_PAYABLE, into, unearned),
     ]
 
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', '0009_coupons'),
+        ('payments', '0011_payouts'),
     ]
 
     operations = [

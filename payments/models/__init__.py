@@ -4,8 +4,10 @@ leaves a history row each time."""
 from payments.models.coupons import Coupon, CouponUse
 from payments.models.gateway import Payment, PaymentMove, Refund, RefundMove, WebhookEvent
 from payments.models.idempotency import IdempotencyKey
+from payments.models.invoices import Invoice, InvoiceSeries
 from payments.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction
 from payments.models.orders import RECEIPT_PREFIX, Order, OrderItem, OrderMove
+from payments.models.payouts import Payout, PayoutBatch, PayoutMove
 from payments.models.reconciliation import BreakMove, ReconciliationBreak, ReconciliationRun
 from payments.models.requests import RefundRequest, RefundRequestLine, RequestMove
 from payments.models.returns import Dispute, DisputeMove, Reversal
@@ -18,6 +20,8 @@ __all__ = [
     "Dispute",
     "DisputeMove",
     "IdempotencyKey",
+    "Invoice",
+    "InvoiceSeries",
     "LedgerAccount",
     "LedgerEntry",
     "LedgerTransaction",
@@ -26,6 +30,9 @@ __all__ = [
     "OrderMove",
     "Payment",
     "PaymentMove",
+    "Payout",
+    "PayoutBatch",
+    "PayoutMove",
     "ReconciliationBreak",
     "ReconciliationRun",
     "Refund",

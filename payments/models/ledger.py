@@ -103,7 +103,10 @@ class LedgerEntry(models.Model):
         constraints = [
             models.CheckConstraint(name="entry_moves_something", condition=~Q(amount_paise=0))
         ]
-        indexes = [models.Index(fields=["account", "-id"], name="entries_of_account")]
+        indexes = [
+            models.Index(fields=["account", "-id"], name="entries_of_account"),
+            models.Index(fields=["account", "at"], name="entries_of_account_by_time"),
+        ]
 
     def __str__(self) -> str:
         return money.format_inr(self.amount_paise)

@@ -46,6 +46,14 @@ class Order(Stateful):
     claimed_until = models.DateTimeField(
         null=True, help_text="Until then one caller has the right to create the gateway's order."
     )
+    billing_name = models.CharField(max_length=80, blank=True, default="", db_default="")
+    billing_state = models.CharField(
+        max_length=2,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Both blank as long as the buyer has never given them.",
+    )
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     paid_at = models.DateTimeField(null=True)
@@ -171,7 +179,12 @@ class OrderItem(models.Model):
                 fields=["release_at"],
                 name="items_in_escrow",
                 condition=Q(release_at__isnull=False, released_at=None),
-            )
+            ),
+            models.Index(
+                fields=["seller", "release_at"],
+                name="items_in_escrow_of_seller",
+                condition=Q(release_at__isnull=False, released_at=None),
+            ),
         ]
 
     def __str__(self) -> str:

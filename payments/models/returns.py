@@ -7,7 +7,7 @@ from django.db.models import F, Q
 
 from notevault.kit.ids import uuid7
 from ops.moves import Move, Stateful
-from payments.models.gateway import Payment, Refund
+from payments.models.gateway import Payment, Refund, Settled
 from payments.models.orders import OrderItem
 from payments.states import DISPUTE_MOVES, LIVE_DISPUTE, DisputeState
 
@@ -16,8 +16,12 @@ class DisputeMove(Move):
     row = models.ForeignKey("Dispute", on_delete=models.CASCADE, related_name="moves")
 
 
-class Dispute(Stateful):
-    """A buyer asks the bank for the money back. While it is live its money is held."""
+class Dispute(Settled, Stateful):
+    """A buyer asks the bank for the money back. While it is live its money is held.
+
+    `ask_at` is when the gateway is next asked how it stands. `warned_h` is the shortest
+    notice of its deadline that staff were given, in hours; 0 for none yet.
+    """
 
     MOVES = DISPUTE_MOVES
     HISTORY = DisputeMove
@@ -36,7 +40,9 @@ class Dispute(Stateful):
         default=0, help_text="What the gateway took when it was lost."
     )
     respond_by = models.DateTimeField(null=True)
-    created_at = models.DateTimeField()
+    warned_h = models.PositiveSmallIntegerField(default=0, db_default=0)
+    ask_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(help_text="At the gateway.")
     decided_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -56,6 +62,17 @@ class Dispute(Stateful):
 
     def __str__(self) -> str:
         return self.gateway_dispute_id
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in LIVE_DISPUTE
+
+    @property
+    def claim_paise(self) -> int:
+        """What it wants of its payment, as long as it is not decided for us."""
+        if self.state == DisputeState.LOST:
+            return min(self.deducted_paise, self.amount_paise)
+        return self.amount_paise if self.is_live else 0
 
 
 class Reversal(models.Model):

@@ -12,7 +12,7 @@ from django.db.models import F, Q
 
 from ops.transactions import use_case
 from payments.gateways.base import GatewayRefund
-from payments.models import Order, Payment, Refund
+from payments.models import Dispute, Order, Payment, Refund
 from payments.reconciliation.comparison import TAKEN
 from payments.reconciliation.windows import Window
 from payments.states import PaymentState, RefundState
@@ -43,6 +43,11 @@ def refunds_by_reply(replies: Collection[GatewayRefund]) -> dict[str, Refund]:
     keys = {key: reply.id for reply in replies if (key := as_uuid(reply.receipt))}
     found = Refund.objects.filter(Q(gateway_refund_id__in=ids) | Q(pk__in=list(keys)))
     return {row.gateway_refund_id or keys[row.pk]: row for row in found}
+
+
+def disputes_by_id(gateway_ids: Iterable[str]) -> dict[str, Dispute]:
+    found = Dispute.objects.filter(gateway_dispute_id__in=list(gateway_ids))
+    return {row.gateway_dispute_id: row for row in found}
 
 
 def order_ids(gateway_order_ids: Iterable[str]) -> dict[str, UUID]:
@@ -82,7 +87,7 @@ def unsettled_payments(*, start: datetime, end: datetime) -> Iterator[Payment]:
         yield from Payment.objects.filter(pk__in=batch)
 
 
-def complete(rows: Sequence[Payment] | Sequence[Refund], fields: Collection[str]) -> None:
+def complete(rows: Sequence[Payment | Refund | Dispute], fields: Collection[str]) -> None:
     """Write these columns of rows that have learnt something."""
     if rows:
         _write(rows=sorted(rows, key=lambda row: row.pk), fields=fields)

@@ -7,7 +7,7 @@ from functools import partial
 
 from notevault.kit import money
 from payments.gateways.base import GatewayPayment, GatewayRefund, SettledEntry
-from payments.models import Payment, Refund
+from payments.models import Dispute, Payment, Refund
 from payments.states import BreakKind, BreakSubject, PaymentState, RefundState
 
 # We say of these that the gateway has the money, or had it.
@@ -117,7 +117,7 @@ def compare_refund(ours: Refund | None, theirs: GatewayRefund) -> Finding | None
     )
 
 
-def compare_settled(ours: Payment | Refund, entry: SettledEntry) -> list[Finding]:
+def compare_settled(ours: Payment | Refund | Dispute, entry: SettledEntry) -> list[Finding]:
     """What reached the bank account against what should have: the amount less the fee.
 
     The fee is compared by itself, so that its paise are counted once.
@@ -195,6 +195,22 @@ def settled_unknown(entry: SettledEntry) -> Finding:
     )
 
 
+def lost_there(ours: Dispute | None, entry: SettledEntry) -> Finding:
+    """The report takes money for a dispute that is not lost here."""
+    return Finding(
+        kind=BreakKind.STATUS if ours else BreakKind.MISSING_HERE,
+        subject=BreakSubject.DISPUTE,
+        gateway_id=entry.dispute_id,
+        ours_paise=0 if ours else None,
+        theirs_paise=entry.credit_paise - entry.debit_paise,
+        details=f"lost at the gateway, {ours.state if ours else 'unknown'} here",
+        currency=entry.currency,
+        settlement_id=entry.settlement_id,
+        utr=entry.utr,
+        is_behind=True,
+    )
+
+
 def kept_twice(payment: Payment) -> Finding:
     """A second captured payment of an order, of which a part was not given back."""
     return Finding(
@@ -213,5 +229,7 @@ def _differ(ours_paise: int | None, theirs_paise: int | None) -> bool:
     return None not in (ours_paise, theirs_paise) and ours_paise != theirs_paise
 
 
-def _signed_amount(row: Payment | Refund) -> int:
+def _signed_amount(row: Payment | Refund | Dispute) -> int:
+    if isinstance(row, Dispute):
+        return -row.deducted_paise
     return row.amount_paise if isinstance(row, Payment) else -row.amount_paise

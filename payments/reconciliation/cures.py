@@ -7,12 +7,15 @@ from uuid import UUID
 
 from django.db import IntegrityError
 
+from payments import disputes
 from payments.checkout import open_for_payment
-from payments.gateways.base import GatewayPayment, GatewayRefund
+from payments.gateways.base import GatewayDispute, GatewayPayment, GatewayRefund
 from payments.models import Payment
+from payments.provenance import OrderNotKnownYet
 from payments.reconciliation.comparison import TAKEN
 from payments.refunds import PaymentNotKnownYet, RefundsOverlap, take_in_refund
 from payments.settlement import PaymentMismatch, settle_payment
+from payments.states import DisputeState
 
 SOURCE = "reconciliation"
 
@@ -47,3 +50,15 @@ def take_in(*, reply: GatewayRefund, now: datetime) -> str:
     if refund is None or refund.state != reply.status:
         raise NotCured(f"the refund cannot become {reply.status}")
     return f"taken in: the refund is {refund.state}"
+
+
+def lose_dispute(*, heard: GatewayDispute, now: datetime) -> str:
+    """Record a dispute that is lost as the gateway has it. Returns what was done; raises
+    NotCured, also when it is not lost over there."""
+    try:
+        dispute = disputes.look_at(heard=heard, source=SOURCE, now=now)
+    except (PaymentNotKnownYet, OrderNotKnownYet, PaymentMismatch, IntegrityError) as refusal:
+        raise NotCured(f"{type(refusal).__name__}: {refusal}") from refusal
+    if dispute is None or dispute.state != DisputeState.LOST:
+        raise NotCured(f"the gateway says that the dispute is {heard.status}")
+    return "taken in: the dispute is lost"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from payments.gateways.base import Gateway
-from payments.models import Payment, Refund
+from payments.models import Dispute, Payment, Refund
 from payments.reconciliation import books, breaks
 from payments.reconciliation.comparison import Finding
 from payments.reconciliation.cures import NotCured
@@ -77,7 +77,7 @@ class Desk:
         state = breaks.record_break(finding=finding, day=day, cured=cured, now=self.now)
         return BreakState.HEALED if cured else state
 
-    def complete(self, rows: list[Payment] | list[Refund], *fields: str) -> None:
+    def complete(self, rows: Sequence[Payment | Refund | Dispute], *fields: str) -> None:
         """Keep what these rows have learnt."""
         self.tally.filled_in += len(rows)
         books.complete(rows, fields)
@@ -98,7 +98,7 @@ class DryDesk(Desk):
         is_closed = breaks.state_of(finding) == BreakState.CLOSED
         return BreakState.CLOSED if is_closed else BreakState.OPEN
 
-    def complete(self, rows: list[Payment] | list[Refund], *fields: str) -> None:
+    def complete(self, rows: Sequence[Payment | Refund | Dispute], *fields: str) -> None:
         self.tally.filled_in += len(rows)
 
     def forget(self, *, first: date, last: date, never_settled: bool = False) -> None:

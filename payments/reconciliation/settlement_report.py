@@ -8,15 +8,21 @@ from datetime import date, timedelta
 from notevault.kit.clock import indian_day, indian_midnight
 from payments.gateways.base import GatewayRejected, SettledEntry
 from payments.models import RECEIPT_PREFIX, Payment, Refund
-from payments.reconciliation import books, comparison, payment_list, refund_list
+from payments.reconciliation import (
+    books,
+    comparison,
+    dispute_report,
+    payment_list,
+    refund_list,
+)
 from payments.reconciliation.comparison import TAKEN
 from payments.reconciliation.desk import Day, Desk
+from payments.reconciliation.dispute_report import SETTLEMENT
 from payments.reconciliation.windows import ONE_DAY
 from payments.states import RefundState
 
 # Two working days, and a long holiday in between.
 SETTLED_WITHIN = timedelta(days=7)
-SETTLEMENT = ("settlement_id", "settlement_utr", "settled_at")
 FEE = ("fee_paise", "tax_paise")
 
 
@@ -27,6 +33,7 @@ def compare_settlements(day: Day) -> None:
     for batch in books.batches(over):
         day.desk.tally.settled += len(batch)
         _compare_batch(day, [entry for entry in batch if entry.type in ("payment", "refund")])
+        dispute_report.compare_batch(day, [entry for entry in batch if entry.dispute_id])
 
 
 def find_never_settled(desk: Desk, *, first: date, last: date) -> None:

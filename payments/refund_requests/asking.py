@@ -10,7 +10,7 @@ from notes import access
 from notevault.kit import crash
 from ops import jobs
 from ops.transactions import use_case
-from payments import locks
+from payments import locks, mails
 from payments.models import Order, RefundRequest, RefundRequestLine
 from payments.refund_requests import rules
 from payments.refund_requests.deciding import grant, refuse_own
@@ -78,8 +78,10 @@ def _ask(
     _save(request, sale, lines, by_buyer=True)
     if is_checked:
         jobs.defer("payments.tasks.check_refunded_files", refund_request_id=str(request.pk))
-    elif decider == Decider.AUTOMATIC:
+    if decider == Decider.AUTOMATIC:
         grant(sale, request, why="never downloaded, asked for within a day", now=now)
+    else:
+        mails.tell(kind=mails.MailKind.REFUND_ASKED, subject_id=request.pk)
     return request
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from notevault.kit import crash
 from notevault.kit.errors import DomainError
 from ops.transactions import use_case
-from payments import locks, refunds
+from payments import locks, mails, refunds
 from payments.models import Order, RefundRequest
 from payments.refund_requests import rules
 from payments.refund_requests.sale import NothingLeftToRefund, Sale
@@ -86,6 +86,7 @@ def reject_request(*, request_id: UUID, staff_id: UUID, why: str, now: datetime)
         decided_why=why[:500],
         decided_at=now,
     )
+    mails.tell(kind=mails.MailKind.REFUND_REJECTED, subject_id=request.pk)
     return request
 
 
@@ -119,6 +120,7 @@ def grant(
         raise NothingLeftToRefund
     if not request.move(RequestState.APPROVED, why=why, now=now, actor_id=actor_id, decided_at=now):
         raise RefundNotPending
+    mails.tell(kind=mails.MailKind.REFUND_APPROVED, subject_id=request.pk)
     refunds.give_back(
         payment=payment,
         amount_paise=request.amount_paise,

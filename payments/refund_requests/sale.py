@@ -60,7 +60,7 @@ class Line:
         return 0 < self.amount_paise == reversals.left_paise(self.item)
 
     @property
-    def parts(self) -> list[int]:
+    def parts(self) -> tuple[int, int, int]:
         """The seller's share, the commission without its tax, and the tax."""
         return reversals.parts_of(self.item, self.amount_paise)
 

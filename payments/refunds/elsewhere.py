@@ -10,7 +10,7 @@ from django.db.models import Sum
 from alerts.models import Severity
 from alerts.services import raise_alert
 from ops.transactions import use_case
-from payments import locks
+from payments import holds, locks
 from payments.gateways import get_gateway
 from payments.gateways.base import GatewayRefund
 from payments.models import Payment, Refund
@@ -96,9 +96,9 @@ def _record_foreign(payment: Payment, reply: GatewayRefund, source: str, now: da
     with_row = known.aggregate(total=Sum("amount_paise"))["total"] or 0
     # What the payment said of refunds before any of them had a row is counted already.
     new = max(0, reply.amount_paise - (payment.given_back_paise - with_row))
-    taken = payment.given_back_paise + payment.disputed_paise
-    if taken + new > payment.amount_paise:
+    if payment.given_back_paise + new > payment.amount_paise:
         raise RefundsOverlap(reply.id)
+    holds.fit(payment=payment, room_paise=new, now=now)
     count(payment, new)
     raise_alert(
         kind="payments.refund_made_elsewhere",

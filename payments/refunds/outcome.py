@@ -11,8 +11,9 @@ from alerts.models import Severity
 from alerts.services import raise_alert
 from notes import access
 from notevault.kit import crash
+from ops import jobs
 from ops.transactions import use_case
-from payments import fulfilment, locks, reversals
+from payments import fulfilment, holds, locks, mails, reversals
 from payments.gateways.base import GatewayRefund
 from payments.ledger import journal
 from payments.models import Order, Payment, Refund
@@ -57,7 +58,7 @@ def fail_refund(*, refund_id: UUID, why: str, now: datetime) -> None:
 @use_case
 def replace_refund(*, refund_id: UUID, left_paise: int, why: str, now: datetime) -> None:
     """Owe what is left of a payment in the place of a refund that asks for more."""
-    _order, payment, refund = locks.lock_refund(refund_id)
+    order, payment, refund = locks.lock_refund(refund_id)
     if not _move_to_failed(payment, refund, why, now):
         return
     if left_paise:
@@ -70,6 +71,7 @@ def replace_refund(*, refund_id: UUID, left_paise: int, why: str, now: datetime)
         )
     else:
         _tell_request(refund, RequestState.FAILED, why, now)
+    _let_disputes_follow(order, payment, why, now)
     hear_of_refunds(payment.gateway_payment_id)
 
 
@@ -92,9 +94,11 @@ def _complete(
         payment.move(PaymentState.REFUNDED, why="refunded in full", now=now)
     fulfilment.follow_returns(order=order, payment=payment, why=refund.why, now=now)
     _tell_request(refund, RequestState.COMPLETED, "the money has gone back", now)
+    mails.tell(kind=mails.MailKind.REFUND_COMPLETED, subject_id=refund.pk)
     # The money came in before, also if we never heard of it.
     journal.record_unearned(payment=payment, why="learnt of by its refund", now=now)
     journal.record_refund_processed(refund=refund, payment=payment, now=now)
+    jobs.defer("payments.tasks.issue_credit_note", refund_id=str(refund.pk))
 
 
 def _owe_again(payment: Payment, refund: Refund, now: datetime) -> None:
@@ -104,9 +108,9 @@ def _owe_again(payment: Payment, refund: Refund, now: datetime) -> None:
     """
     if refund.state != RefundState.FAILED:
         return
-    taken = payment.given_back_paise + payment.disputed_paise
-    if taken + refund.amount_paise > payment.amount_paise:
+    if payment.given_back_paise + refund.amount_paise > payment.amount_paise:
         raise RefundsOverlap(refund.gateway_refund_id or str(refund.pk))
+    holds.fit(payment=payment, room_paise=refund.amount_paise, now=now)
     count(payment, refund.amount_paise)
     take_from_lines(payment, refund, None, now)
 
@@ -117,8 +121,9 @@ def _fail(order: Order, payment: Payment, refund: Refund, why: str, now: datetim
         return
     if was_processed:
         _unrefund(payment, why, now)
-        fulfilment.follow_returns(order=order, payment=payment, why=why, now=now)
+    _let_disputes_follow(order, payment, why, now)
     _tell_request(refund, RequestState.FAILED, why, now)
+    mails.tell(kind=mails.MailKind.REFUND_FAILED, subject_id=refund.pk)
     raise_alert(
         kind="payments.refund_failed",
         severity=Severity.CRITICAL,
@@ -134,6 +139,7 @@ def _move_to_failed(payment: Payment, refund: Refund, why: str, now: datetime) -
         return False
     if refund.state == RefundState.PROCESSED:
         journal.record_refund_returned(refund=refund, payment=payment, now=now)
+        jobs.defer("payments.tasks.issue_debit_note", refund_id=str(refund.pk))
     refund.move(RefundState.FAILED, why=why, now=now)
     count(payment, -refund.amount_paise)
     undone = reversals.undo(refund.reversals.all(), now=now)
@@ -141,6 +147,12 @@ def _move_to_failed(payment: Payment, refund: Refund, why: str, now: datetime) -
         access.resume_accesses(references=[row.item_id for row in undone])
     journal.record_refund_undone(refund=refund, payment=payment, reversals=undone, now=now)
     return True
+
+
+def _let_disputes_follow(order: Order, payment: Payment, why: str, now: datetime) -> None:
+    """What a refund no longer claims is a dispute's again."""
+    holds.fit(payment=payment, now=now)
+    fulfilment.follow_returns(order=order, payment=payment, why=why, now=now)
 
 
 def _unrefund(payment: Payment, why: str, now: datetime) -> None:

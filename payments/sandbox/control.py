@@ -46,7 +46,9 @@ def open_dispute(sandbox: Sandbox, request: Request, payment_id: str) -> Respons
 
 
 def move_dispute(sandbox: Sandbox, request: Request, dispute_id: str, step: str) -> Response:
-    return json_response(disputes.move_dispute(sandbox, dispute_id=dispute_id, step=step))
+    body = request.json_object()
+    moved = disputes.move_dispute(sandbox, dispute_id=dispute_id, step=step, body=body)
+    return json_response(moved)
 
 
 def adjust_settlement(sandbox: Sandbox, request: Request, entity_id: str) -> Response:

@@ -54,20 +54,35 @@ def open_dispute(sandbox: Sandbox, *, payment_id: str, body: Mapping[str, Any]) 
     return dispute
 
 
-def move_dispute(sandbox: Sandbox, *, dispute_id: str, step: str) -> Entity:
-    """The dispute one step on; a lost one takes its amount from the merchant."""
+def move_dispute(
+    sandbox: Sandbox, *, dispute_id: str, step: str, body: Mapping[str, Any]
+) -> Entity:
+    """The dispute one step on; a lost one takes its amount from the merchant, or less if
+    the body names an `amount`, and the settlement report shows it."""
     if step not in STATUS_AFTER:
         raise RazorpayError(f"A dispute can be moved to {', '.join(STATUS_AFTER)}.")
+    refuse_extra_fields(body, allowed={"amount"} if step == "lost" else set())
     with sandbox.store.transaction():
         dispute = get_dispute(sandbox, dispute_id)
         if dispute["status"] in ENDED:
             raise RazorpayError(f"The dispute is {dispute['status']} already.")
         dispute["status"] = STATUS_AFTER[step]
-        dispute["amount_deducted"] = dispute["amount"] if step == "lost" else 0
+        if step == "lost":
+            dispute["amount_deducted"] = _amount_lost(dispute, body)
+            sandbox.store.set_dispute_lost(dispute_id, sandbox.clock.timestamp())
         sandbox.store.save_dispute(dispute)
         payment = get_payment(sandbox, dispute["payment_id"])
         _tell(sandbox, step, dispute=dispute, payment=payment)
     return dispute
+
+
+def _amount_lost(dispute: Entity, body: Mapping[str, Any]) -> int:
+    if body.get("amount") is None:
+        return int(dispute["amount"])
+    amount = read_amount(body)
+    if amount > dispute["amount"]:
+        raise RazorpayError("The amount is greater than the amount disputed", field="amount")
+    return amount
 
 
 def _tell(sandbox: Sandbox, step: str, *, dispute: Entity, payment: Entity) -> None:

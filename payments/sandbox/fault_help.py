@@ -60,12 +60,13 @@ ACTIONS: tuple[tuple[str, dict[str, Any], str], ...] = (
     (
         "/disputes/$DISPUTE/won",
         {},
-        f"One step of a dispute: {', '.join(STATUS_AFTER)}; won, lost and closed are the end.",
+        f"One step of a dispute: {', '.join(STATUS_AFTER)}; won, lost and closed are the end. "
+        "What is lost, all of it or an amount named with it, is in the settlement report.",
     ),
     (
         "/settlements/$PAYMENT/adjust",
         {"difference": -100},
-        "The settlement report shows this payment or refund with an amount off by so many paise.",
+        "The settlement report shows this payment, refund or dispute off by so many paise.",
     ),
     ("/settlements/process", {}, "The event settlement.processed for today."),
     (

@@ -1,4 +1,4 @@
-"""Settlements: every captured payment and processed refund, settled at once."""
+"""Settlements: every captured payment, processed refund and lost dispute, settled at once."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
@@ -29,14 +29,20 @@ def combined_recon(sandbox: Sandbox, query: Mapping[str, str]) -> Entity:
 
 
 def adjust_settlement(sandbox: Sandbox, *, entity_id: str, body: Mapping[str, Any]) -> Entity:
-    """Have the report show a payment or refund with an amount that is off by so many paise."""
+    """Have the report show a payment, refund or lost dispute with an amount that is off by
+    so many paise."""
     refuse_extra_fields(body, allowed={"difference"})
-    with sandbox.store.transaction():
-        settled = sandbox.store.find_payment(entity_id) or sandbox.store.find_refund(entity_id)
+    store = sandbox.store
+    with store.transaction():
+        settled = (
+            store.find_payment(entity_id)
+            or store.find_refund(entity_id)
+            or store.find_dispute(entity_id)
+        )
         if settled is None:
             raise unknown_id()
         difference = _read_difference(body, amount=settled["amount"])
-        sandbox.store.save_adjustment(entity_id=entity_id, difference=difference)
+        store.save_adjustment(entity_id=entity_id, difference=difference)
     return {"entity_id": entity_id, "difference": difference}
 
 
@@ -94,15 +100,17 @@ def _window(query: Mapping[str, str]) -> tuple[int, int]:
 def _recon_item(row: Any) -> Entity:
     payment: Entity = decode(row["payment"])
     refund = decode(row["refund"]) if row["refund"] else None
-    booked = refund or payment
+    dispute = decode(row["dispute"]) if row["dispute"] else None
+    is_out = bool(refund or dispute)
+    booked = _adjustment(dispute, row["settled_at"]) if dispute else refund or payment
     amount = booked["amount"] + row["difference"]
-    fee, tax = (0, 0) if refund else (payment["fee"], payment["tax"])
+    fee, tax = (0, 0) if is_out else (payment["fee"], payment["tax"])
     is_card = payment["method"] == "card"
     return {
         "entity_id": booked["id"],
         "type": booked["entity"],
-        "debit": amount if refund else 0,
-        "credit": 0 if refund else amount - fee,
+        "debit": amount if is_out else 0,
+        "credit": 0 if is_out else amount - fee,
         "amount": amount,
         "currency": booked["currency"],
         "fee": fee,
@@ -114,16 +122,28 @@ def _recon_item(row: Any) -> Entity:
         **_settlement_of(row["settled_at"]),
         "posted_at": None,
         "credit_type": "default",
-        "description": None,
+        "description": "Debit for a lost dispute" if dispute else None,
         "notes": booked["notes"],
-        "payment_id": payment["id"] if refund else None,
+        "payment_id": payment["id"] if is_out else None,
         "order_id": payment["order_id"],
         "order_receipt": row["receipt"],
         "method": payment["method"],
         "card_network": "Visa" if is_card else None,
         "card_issuer": None,
         "card_type": "credit" if is_card else None,
-        "dispute_id": None,
+        "dispute_id": dispute["id"] if dispute else None,
+    }
+
+
+def _adjustment(dispute: Entity, lost_at: int) -> Entity:
+    """A lost dispute as the report books it."""
+    return {
+        "id": stable_id("adj", dispute["id"]),
+        "entity": "adjustment",
+        "amount": dispute["amount_deducted"],
+        "currency": dispute["currency"],
+        "notes": None,
+        "created_at": lost_at,
     }
 
 

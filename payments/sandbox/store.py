@@ -228,20 +228,24 @@ class Store:
         )
 
     def list_settled(self, page: Page) -> list[Any]:
-        """Rows with `payment`, `refund` (or NULL), `settled_at`, the order's `receipt`, and the
-        `difference` by which the settled amount is off."""
+        """Rows with `payment`, `refund` and `dispute` (or NULL), `settled_at`, the order's
+        `receipt`, and the `difference` by which the settled amount is off."""
         return self.rows(
             "SELECT s.*, coalesce(a.difference, 0) AS difference FROM ("
             "SELECT p.captured_at AS settled_at, p.seq AS seq, p.id AS id, "
-            "p.entity AS payment, NULL AS refund, o.receipt AS receipt "
+            "p.entity AS payment, NULL AS refund, NULL AS dispute, o.receipt AS receipt "
             "FROM payments p JOIN orders o ON o.id = p.order_id "
             "WHERE p.captured_at BETWEEN :start AND :end "
-            "UNION ALL SELECT r.created_at, r.seq, r.id, p.entity, r.entity, o.receipt "
+            "UNION ALL SELECT r.created_at, r.seq, r.id, p.entity, r.entity, NULL, o.receipt "
             "FROM refunds r JOIN payments p ON p.id = r.payment_id "
             "JOIN orders o ON o.id = p.order_id WHERE r.created_at BETWEEN :start AND :end "
-            "AND r.status = 'processed' AND p.captured_at IS NOT NULL) s "
+            "AND r.status = 'processed' AND p.captured_at IS NOT NULL "
+            "UNION ALL SELECT d.lost_at, d.seq, d.id, p.entity, NULL, d.entity, o.receipt "
+            "FROM disputes d JOIN payments p ON p.id = d.payment_id "
+            "JOIN orders o ON o.id = p.order_id WHERE d.lost_at BETWEEN :start AND :end) s "
             "LEFT JOIN adjustments a ON a.entity_id = s.id "
-            "ORDER BY settled_at, refund IS NOT NULL, s.seq LIMIT :count OFFSET :skip",
+            "ORDER BY settled_at, refund IS NOT NULL, dispute IS NOT NULL, s.seq "
+            "LIMIT :count OFFSET :skip",
             vars(page),
         )
 
@@ -258,6 +262,9 @@ class Store:
         self.execute(
             "UPDATE disputes SET entity = ? WHERE id = ?", (json.dumps(dispute), dispute["id"])
         )
+
+    def set_dispute_lost(self, dispute_id: str, lost_at: int) -> None:
+        self.execute("UPDATE disputes SET lost_at = ? WHERE id = ?", (lost_at, dispute_id))
 
     def find_dispute(self, dispute_id: str) -> Entity | None:
         return self._entity("SELECT entity FROM disputes WHERE id = ?", dispute_id)

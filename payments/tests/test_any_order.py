@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from notes.models import NoteAccess
 from notes.tests.factories import make_note
 from notevault.accounts.tests.factories import make_user
-from payments import invariants, polling, refunds
+from payments import invariants, polling, provenance, refunds
 from payments.gateways.base import GatewayPayment
 from payments.models import Payment, WebhookEvent
 from payments.sweepers import SWEEPERS, sweep
@@ -24,7 +24,7 @@ from payments.webhooks import handlers, inbox
 pytestmark = pytest.mark.django_db
 
 SECRET = "sandbox-webhook-secret"
-WAITS = (handlers.OrderNotKnownYet, refunds.PaymentNotKnownYet, refunds.RefundsOverlap)
+WAITS = (provenance.OrderNotKnownYet, refunds.PaymentNotKnownYet, refunds.RefundsOverlap)
 
 
 @dataclass

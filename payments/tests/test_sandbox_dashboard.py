@@ -235,6 +235,26 @@ class TestDispute:
             f"payment.dispute.{step}" for step in ["created", *steps]
         )
 
+    def test_is_lost_for_less_when_the_bank_says_so(self, sandbox, client, paid):
+        dispute_id = sandbox.act(f"/payments/{paid}/dispute")["id"]
+
+        lost = sandbox.act(f"/disputes/{dispute_id}/lost", amount=20_000)
+
+        assert (lost["amount"], lost["amount_deducted"]) == (50_000, 20_000)
+        assert client.dispute.fetch(dispute_id) == lost
+
+    @pytest.mark.parametrize(
+        ("step", "fields"),
+        [("lost", {"amount": 50_001}), ("won", {"amount": 20_000}), ("lost", {"more": 1})],
+    )
+    def test_stays_open_after_a_step_that_makes_no_sense(self, sandbox, client, paid, step, fields):
+        dispute_id = sandbox.act(f"/payments/{paid}/dispute")["id"]
+
+        with pytest.raises(RazorpayError):
+            sandbox.act(f"/disputes/{dispute_id}/{step}", **fields)
+
+        assert client.dispute.fetch(dispute_id)["status"] == "open"
+
     def test_is_over_once_it_is_decided(self, sandbox, client, http, paid):
         dispute_id = sandbox.act(f"/payments/{paid}/dispute")["id"]
         sandbox.act(f"/disputes/{dispute_id}/won")

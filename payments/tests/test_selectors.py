@@ -54,11 +54,11 @@ class TestLists:
             return selectors.complete(list(selectors.list_orders(buyer.pk)))
 
         make_order(buyer=buyer, notes=[make_note(seller=seller)], now=now)
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(5):
             assert len(complete_page()) == 1
         for _ in range(6):
             notes = [make_note(seller=seller), make_note(seller=seller)]
             make_order(buyer=buyer, notes=notes, now=now)
 
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(5):
             assert len(complete_page()) == 7

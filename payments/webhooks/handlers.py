@@ -8,14 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from alerts.models import Severity
-from alerts.services import raise_alert
 from notevault.kit.clock import indian_day
 from ops import jobs
 from ops.transactions import use_case
-from payments import checkout, refunds, selectors
+from payments import disputes, provenance, refunds
 from payments.gateways import entities, get_gateway
-from payments.gateways.base import GatewayPayment, GatewayRejected
 from payments.models import WebhookEvent
 from payments.reconciliation.windows import GRACE
 from payments.settlement import settle_payment
@@ -23,10 +20,6 @@ from payments.states import EventState
 
 # An event is a snapshot. One that was long on its way may be overtaken: ask instead.
 FRESH = timedelta(minutes=10)
-
-
-class OrderNotKnownYet(Exception):
-    """The event came before our own commit; it stays unhandled and is tried again."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +63,7 @@ def handle(*, event_id: UUID, now: datetime) -> None:
 
 def settle(news: News) -> str | None:
     payment = entities.payment_from(news.entity("payment"))
-    if not payment.order_id:
-        return None  # a payment link or another product of the same account
-    order_id = _find_order(payment, news.now)
+    order_id = provenance.find_order(payment, now=news.now)
     if order_id is None:
         return None
     if news.now - news.created_at > FRESH:
@@ -83,23 +74,6 @@ def settle(news: News) -> str | None:
     return f"order is {order.state}"
 
 
-def _find_order(payment: GatewayPayment, now: datetime) -> UUID | None:
-    """The payment's order, linked by its receipt if our own commit of its id was lost.
-
-    None when its receipt is not one of ours. Raises OrderNotKnownYet.
-    """
-    order_id = selectors.order_id_of_gateway_order(payment.order_id)
-    if order_id is not None:
-        return order_id
-    try:
-        order_id = selectors.order_id_of_receipt(get_gateway().get_order(payment.order_id).receipt)
-    except (GatewayRejected, selectors.OrderNotFound) as error:
-        raise OrderNotKnownYet(payment.order_id) from error
-    if order_id is not None:
-        checkout.open_for_payment(order_id=order_id, gateway_order_id=payment.order_id, now=now)
-    return order_id
-
-
 def take_in_refund(news: News) -> str | None:
     if "payment" in news.payload and settle(news) is None:
         return None  # of another product
@@ -108,24 +82,16 @@ def take_in_refund(news: News) -> str | None:
     return f"refund is {status}"
 
 
-@use_case
-def note_dispute(news: News) -> str:
-    """The money is in question; staff answer in time, and the access stays."""
-    dispute_id, phase = news.text("dispute", "id"), news.event.rpartition(".")[2]
-    raise_alert(
-        kind="payments.dispute",
-        severity=Severity.HIGH,
-        message=f"A payment is disputed ({phase}). Answer it in the gateway's dashboard.",
-        metadata={
-            "dispute_id": dispute_id,
-            "payment_id": news.text("dispute", "payment_id"),
-            "amount_paise": news.text("dispute", "amount"),
-            "respond_by": news.text("dispute", "respond_by"),
-        },
-        dedupe_key=f"dispute:{dispute_id}:{phase}",
+def hear_of_dispute(news: News) -> str | None:
+    if "payment" in news.payload and settle(news) is None:
+        return None  # of another product
+    dispute = disputes.hear(
+        heard=entities.dispute_from(news.entity("dispute")),
+        phase=news.event.rpartition(".")[2],
+        is_fresh=news.now - news.created_at <= FRESH,
         now=news.now,
     )
-    return f"dispute is {phase}"
+    return f"dispute is {dispute.state}" if dispute else None
 
 
 @use_case
@@ -152,11 +118,11 @@ HANDLERS: dict[str, Handler] = {
     "refund.created": take_in_refund,
     "refund.processed": take_in_refund,
     "refund.failed": take_in_refund,
-    "payment.dispute.created": note_dispute,
-    "payment.dispute.under_review": note_dispute,
-    "payment.dispute.action_required": note_dispute,
-    "payment.dispute.won": note_dispute,
-    "payment.dispute.lost": note_dispute,
-    "payment.dispute.closed": note_dispute,
+    "payment.dispute.created": hear_of_dispute,
+    "payment.dispute.under_review": hear_of_dispute,
+    "payment.dispute.action_required": hear_of_dispute,
+    "payment.dispute.won": hear_of_dispute,
+    "payment.dispute.lost": hear_of_dispute,
+    "payment.dispute.closed": hear_of_dispute,
     "settlement.processed": reconcile_settlement,
 }

@@ -114,3 +114,12 @@ class TestFormatInr:
 
         digits = text.replace("₹", "").replace(",", "").replace(".", "")
         assert int(digits) == amount
+
+
+class TestPlainRupees:
+    @pytest.mark.parametrize(
+        ("amount_paise", "text"),
+        [(0, "0.00"), (5, "0.05"), (-50, "-0.50"), (-9950, "-99.50"), (12_345_650, "123456.50")],
+    )
+    def test_is_a_number_to_every_spreadsheet(self, amount_paise, text):
+        assert money.plain_rupees(amount_paise) == text

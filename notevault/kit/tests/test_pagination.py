@@ -257,3 +257,22 @@ class TestOverTheApi:
 
         assert problem["code"] == "validation_failed"
         assert [row["param"] for row in problem["errors"]] == ["limit"]
+
+
+class TestSeveralLists:
+    """Merged page by page, as if they were one."""
+
+    @pytest.mark.parametrize("limit", [1, 4, 25, 100])
+    @pytest.mark.parametrize("sort", SORTS)
+    def test_give_what_one_list_of_them_all_gives(self, rows, sort, limit):
+        parts = [rows.filter(price_paise=100), rows.filter(price_paise=200), rows.none()]
+
+        assert walk(parts, sort=sort, limit=limit) == list(rows.order_by(*sort.ordering))
+
+    def test_cost_one_query_a_page(self, rows, django_assert_num_queries):
+        parts = [rows.filter(price_paise=100), rows.filter(price_paise=200)]
+
+        with django_assert_num_queries(1):
+            page = paginate(parts, sort=NEWEST, filters={}, cursor=None, limit=10)
+
+        assert len(page.items) == 10

@@ -79,7 +79,12 @@ class Command(BaseCommand):
         self.fill_catalogue()
         processes = Processes(
             log_dir=settings.DATA_DIR / "logs",
-            environment={"RAZORPAY_BASE_URL": sandbox, "PUBLIC_API_URL": web, "WEB_BIND": HOST},
+            environment={
+                "RAZORPAY_BASE_URL": sandbox,
+                "PUBLIC_API_URL": web,
+                "WEB_BIND": HOST,
+                "EMAIL_URL": f"filemail://{settings.DATA_DIR / 'mails'}",
+            },
         )
         signal.signal(signal.SIGTERM, _stop)
         with processes:
@@ -143,6 +148,7 @@ class Command(BaseCommand):
   Django admin  {web}/admin/
   Sandbox       {sandbox}/
   Logs          {settings.DATA_DIR}/logs/
+  Mails         {settings.DATA_DIR}/mails/
 
   Sign-ins, all with the password {seed.PASSWORD}
     buyer       {buyer}

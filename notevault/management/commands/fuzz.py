@@ -46,6 +46,7 @@ class Command(BaseCommand):
                 "RAZORPAY_BASE_URL": sandbox,
                 "PUBLIC_API_URL": web,
                 "WEB_BIND": HOST,
+                "EMAIL_URL": "dummymail://",
             },
         )
         try:

@@ -1,0 +1,9 @@
+from django.urls import path
+
+from payments.invoice_views import VerificationView
+
+app_name = "invoices"
+
+urlpatterns = [
+    path("verify/<uuid:invoice_id>/<str:signature>", VerificationView.as_view(), name="verify")
+]

@@ -1,0 +1,1 @@
+"""Invoices, credit notes and debit notes: what is on them, their issue, their paper."""
