@@ -122,6 +122,11 @@ def mail_sale(*, order_id: str) -> None:
 
 
 @job(queue="mails", retries=A_DAY)
+def mail_paid(*, payout_ids: list[str]) -> None:
+    mails.tell_each_of_paid(payout_ids=[UUID(payout_id) for payout_id in payout_ids])
+
+
+@job(queue="mails", retries=A_DAY)
 def send_mail(*, kind: str, subject_id: str, recipient_id: str) -> None:
     try:
         mails.send(

@@ -27,12 +27,12 @@ urlpatterns = [
     path("seller/ledger", selling.StatementView.as_view(), name="statement"),
     path("seller/ledger.csv", selling.StatementFileView.as_view(), name="statement-file"),
     path("payments/verify", views.VerifyView.as_view(), name="verify"),
+    path("seller/payouts", payout_views.PayoutListView.as_view(), name="payouts"),
+    path("seller/payouts/<uuid:payout_id>", payout_views.PayoutDetailView.as_view(), name="payout"),
     path("refunds", refund_views.RefundListView.as_view(), name="refunds"),
     path("refunds/preview", refund_views.RefundPreviewView.as_view(), name="refund-preview"),
     path(
         "refunds/<uuid:request_id>", refund_views.RefundDetailView.as_view(), name="refund-request"
     ),
-    path("seller/payouts", payout_views.PayoutListView.as_view(), name="payouts"),
-    path("seller/payouts/<uuid:payout_id>", payout_views.PayoutDetailView.as_view(), name="payout"),
     path("webhooks/razorpay", views.WebhookView.as_view(), name="webhook"),
 ]

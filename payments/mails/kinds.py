@@ -17,7 +17,7 @@ class MailKind(models.TextChoices):
     # About a payout, to its seller.
     PAYOUT_REQUESTED = "payout_requested"
     PAYOUT_PAID = "payout_paid"
-    PAYOUT_FAILED = "payout_failed"
+    PAYOUT_REJECTED = "payout_rejected"
 
 
 ABOUT_REQUESTS = (
@@ -26,4 +26,4 @@ ABOUT_REQUESTS = (
     MailKind.REFUND_REJECTED,
 )
 ABOUT_REFUNDS = (MailKind.REFUND_COMPLETED, MailKind.REFUND_FAILED)
-ABOUT_PAYOUTS = (MailKind.PAYOUT_REQUESTED, MailKind.PAYOUT_PAID, MailKind.PAYOUT_FAILED)
+ABOUT_PAYOUTS = (MailKind.PAYOUT_REQUESTED, MailKind.PAYOUT_PAID, MailKind.PAYOUT_REJECTED)

@@ -11,8 +11,7 @@ from django.conf import settings
 from notevault.kit import clock
 from notevault.kit.money import format_inr
 from payments.mails.kinds import MailKind
-from payments.mails.subjects import posted_payout
-from payments.models import Order, OrderItem, Refund, RefundRequest
+from payments.models import Order, OrderItem, Payout, Refund, RefundRequest
 from payments.states import RefundState, RequestState
 
 
@@ -191,10 +190,11 @@ def _refund_failed(subject_id: UUID, _buyer_id: UUID) -> Letter | None:
 
 def _about_payout(subject: str, text: str) -> Callable[[UUID, UUID], Letter]:
     def write_it(payout_id: UUID, _seller_id: UUID) -> Letter:
-        amount = format_inr(posted_payout(payout_id).amount_paise)
+        payout = Payout.objects.get(pk=payout_id)
+        amount = format_inr(payout.amount_paise)
         return Letter(
             subject=subject.format(amount=amount),
-            paragraphs=[text.format(amount=amount)],
+            paragraphs=[text.format(amount=amount, utr=payout.utr, why=payout.refused_why)],
             closing=[f"Payout {payout_id}."],
             links=[("Your ledger", _site("/seller/ledger"))],
         )
@@ -216,11 +216,12 @@ _WRITERS: dict[MailKind, Callable[[UUID, UUID], Letter | None]] = {
         "not you, change your password and write to us at once.",
     ),
     MailKind.PAYOUT_PAID: _about_payout(
-        "Payout of {amount} paid", "{amount} is on its way from our bank to your account."
+        "Payout of {amount} paid",
+        "{amount} is on its way from our bank to your account. The bank's reference is {utr}.",
     ),
-    MailKind.PAYOUT_FAILED: _about_payout(
+    MailKind.PAYOUT_REJECTED: _about_payout(
         "Payout of {amount} not made",
-        "The payout of {amount} could not be made. The money is in your balance again; look at "
-        "your account details before you ask for it anew.",
+        "The payout of {amount} could not be made: {why} The money is in your balance again; "
+        "look at your account details before you ask for it anew.",
     ),
 }

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from uuid import UUID
 
 from payments.mails.kinds import ABOUT_PAYOUTS, ABOUT_REFUNDS, ABOUT_REQUESTS, MailKind
-from payments.models import LedgerEntry, OrderItem, Refund, RefundRequest
-from payments.states import AccountKind, TransactionKind
-
-
-@dataclass(frozen=True)
-class PostedPayout:
-    seller_id: UUID
-    amount_paise: int
+from payments.models import OrderItem, Payout, Refund, RefundRequest
 
 
 def recipient_of(kind: MailKind, subject_id: UUID) -> UUID:
@@ -24,21 +16,8 @@ def recipient_of(kind: MailKind, subject_id: UUID) -> UUID:
         buyers = Refund.objects.values_list("payment__order__buyer_id", flat=True)
         return buyers.get(pk=subject_id)
     if kind in ABOUT_PAYOUTS:
-        return posted_payout(subject_id).seller_id
+        return Payout.objects.values_list("seller_id", flat=True).get(pk=subject_id)
     raise ValueError(f"a {kind} mail goes to several people")
-
-
-def posted_payout(payout_id: UUID) -> PostedPayout:
-    """What the ledger says of a payout: it knows of each that was ever asked for."""
-    seller_id, amount_paise = LedgerEntry.objects.values_list(
-        "account__owner_id", "amount_paise"
-    ).get(
-        transaction__subject_id=payout_id,
-        transaction__kind=TransactionKind.PAYOUT_REQUESTED,
-        account__kind=AccountKind.PAYOUTS_IN_TRANSIT,
-    )
-    assert seller_id is not None  # noqa: S101 such accounts have owners, says the database
-    return PostedPayout(seller_id, amount_paise)
 
 
 def sellers_of(order_id: UUID) -> list[UUID]:

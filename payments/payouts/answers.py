@@ -17,7 +17,7 @@ import structlog
 from django.db.models import Q, TextChoices
 
 from ops.transactions import use_case
-from payments import locks
+from payments import locks, mails
 from payments.ledger.posting import post
 from payments.models import Payout
 from payments.payouts import postings
@@ -110,6 +110,8 @@ def _pay(chosen: Chosen, *, actor_id: UUID | None, now: datetime) -> None:
         changed=["utr", "paid_at"],
     )
     post([postings.paid(payout) for payout, _ in chosen], now=now)
+    if chosen:
+        mails.tell_of_paid([payout.pk for payout, _ in chosen])
 
 
 def _fail(chosen: Chosen, *, actor_id: UUID | None, now: datetime) -> None:

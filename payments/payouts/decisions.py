@@ -7,7 +7,7 @@ from uuid import UUID
 
 from notevault.kit.errors import DomainError
 from ops.transactions import use_case
-from payments import locks
+from payments import locks, mails
 from payments.ledger.posting import post
 from payments.models import Payout
 from payments.payouts import postings
@@ -49,6 +49,7 @@ def reject_payout(*, payout_id: UUID, why: str, actor_id: UUID, now: datetime) -
         decided_at=now,
         refused_why=why,
     )
+    mails.tell(kind=mails.MailKind.PAYOUT_REJECTED, subject_id=payout.pk)
     post([postings.undone(payout, why=why)], now=now)
     return payout
 

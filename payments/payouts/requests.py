@@ -11,7 +11,7 @@ import structlog
 from notevault.kit import money
 from notevault.kit.errors import DomainError
 from ops.transactions import use_case
-from payments import locks
+from payments import locks, mails
 from payments.ledger.balances import balance_paise
 from payments.ledger.posting import post
 from payments.models import Payout
@@ -68,6 +68,7 @@ def request_payout(
     if available < amount_paise:
         raise BalanceTooLow(available)
     payout.save(force_insert=True)
+    mails.tell(kind=mails.MailKind.PAYOUT_REQUESTED, subject_id=payout.pk)
     post([posting], now=now)
     log.info("payout.requested", payout_id=str(payout.pk), amount_paise=amount_paise)
     return payout

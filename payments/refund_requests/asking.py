@@ -80,8 +80,8 @@ def _ask(
         jobs.defer("payments.tasks.check_refunded_files", refund_request_id=str(request.pk))
     if decider == Decider.AUTOMATIC:
         grant(sale, request, why="never downloaded, asked for within a day", now=now)
-    else:
-        mails.tell(kind=mails.MailKind.REFUND_ASKED, subject_id=request.pk)
+        return request
+    mails.tell(kind=mails.MailKind.REFUND_ASKED, subject_id=request.pk)
     return request
 
 

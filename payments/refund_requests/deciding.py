@@ -129,6 +129,7 @@ def grant(
         lines=dict(request.lines.values_list("item_id", "amount_paise")),
         request_id=request.pk,
     )
+    mails.tell(kind=mails.MailKind.REFUND_APPROVED, subject_id=request.pk)
 
 
 def refuse_own(order: Order, staff_id: UUID) -> None:

@@ -15,7 +15,8 @@ from payments.invoices.lines import Shares, as_json, from_json, make_line, sums
 from payments.invoices.numbers import financial_year, number_of
 from payments.invoices.page import initials
 from payments.invoices.words import rupees_in_words
-from payments.models import InvoiceSeries
+from payments.models import InvoiceSeries, OrderItem
+from payments.reversals import left_paise, parts_of
 
 NOTE_ID = UUID("0198f0c2-b1d4-7c55-8f0e-6a2b9c3d4e5f")
 
@@ -74,6 +75,25 @@ class TestSums:
         exact = line.taxable_paise * 0.09
         assert line.cgst_paise == within // 2
         assert abs(line.cgst_paise - exact) <= 0.6
+
+
+class TestWhatGoesBack:
+    @given(st.lists(st.integers(100, 4000), min_size=1, max_size=8))
+    def test_has_a_tax_that_can_be_halved_until_each_part_is_back_whole(self, amounts):
+        item = OrderItem(
+            paid_paise=9900, seller_share_paise=8415, commission_paise=1485, tax_paise=226
+        )
+        for amount in (*amounts, 9900):
+            share, fee, back = parts_of(item, min(amount, left_paise(item)))
+
+            assert min(share, fee, back) >= 0
+            assert back % 2 == 0
+            item.reversed_paise += share + fee + back
+            item.reversed_share_paise += share
+            item.reversed_tax_paise += back
+            assert item.reversed_tax_paise <= 226
+        assert (item.reversed_paise, item.reversed_share_paise) == (9900, 8415)
+        assert item.reversed_tax_paise == 226
 
 
 class TestFinancialYear:

@@ -17,10 +17,13 @@ from ops.models import DeadLetter
 from payments import mails, refunds
 from payments.mails import MailKind, sending
 from payments.models import OrderItem, RefundRequest
+from payments.payouts.answers import apply_answers
+from payments.payouts.bank_files import Answer
+from payments.payouts.batches import make_batch
+from payments.payouts.decisions import approve_payout, reject_payout
 from payments.settlement import settle_payment
-from payments.states import TransactionKind
-from payments.tests.factories import make_order
-from payments.tests.selling import move_payout, release, sell
+from payments.tests.factories import make_order, make_payout
+from payments.tests.selling import sell
 
 pytestmark = pytest.mark.django_db
 
@@ -213,25 +216,40 @@ class TestARequest:
 
 
 class TestAPayout:
-    @pytest.mark.parametrize(
-        ("kind", "subject"),
-        [
-            (MailKind.PAYOUT_REQUESTED, "Payout of ₹80.00 requested"),
-            (MailKind.PAYOUT_PAID, "Payout of ₹80.00 paid"),
-            (MailKind.PAYOUT_FAILED, "Payout of ₹80.00 not made"),
-        ],
-    )
-    def test_is_told_to_its_seller(self, payment, seller, now, run_jobs, kind, subject):
-        payout_id = uuid4()
-        release(payment.order.items.get(), now=now)
-        move_payout(seller, 8000, TransactionKind.PAYOUT_REQUESTED, payout_id=payout_id, now=now)
+    @pytest.fixture
+    def payout(self, seller, now, run_jobs):
+        made = make_payout(seller, now=now)
+        approve_payout(payout_id=made.pk, actor_id=seller.pk, now=now)
+        return made
 
-        mails.tell(kind=kind, subject_id=payout_id)
+    def test_is_told_of_when_it_is_asked_for(self, payout, seller, run_jobs):
         run_jobs()
 
         (message,) = mail.outbox
-        assert (message.to, message.subject) == ([seller.email], subject)
-        assert str(payout_id) in message.body
+        assert (message.to, message.subject) == ([seller.email], "Payout of ₹250.00 requested")
+        assert str(payout.pk) in message.body
+
+    def test_is_told_of_when_it_is_paid_with_the_banks_reference(
+        self, payout, seller, now, run_jobs
+    ):
+        make_batch(payout_ids=[payout.pk], actor_id=None, now=now)
+        answer = Answer(line=1, name=str(payout.pk), status="paid", utr="432112345678")
+        apply_answers([answer], actor_id=None, now=now)
+
+        run_jobs()
+
+        (_asked, paid) = mail.outbox
+        assert (paid.to, paid.subject) == ([seller.email], "Payout of ₹250.00 paid")
+        assert "432112345678" in paid.body
+
+    def test_is_told_of_when_it_is_rejected_and_why(self, payout, seller, now, run_jobs):
+        reject_payout(payout_id=payout.pk, why="No such UPI id.", actor_id=seller.pk, now=now)
+
+        run_jobs()
+
+        (_asked, rejected) = mail.outbox
+        assert (rejected.to, rejected.subject) == ([seller.email], "Payout of ₹250.00 not made")
+        assert "No such UPI id." in rejected.body
 
 
 class TestEveryMail:
