@@ -78,7 +78,7 @@ def _ask(
     _save(request, sale, lines, by_buyer=True)
     if is_checked:
         jobs.defer("payments.tasks.check_refunded_files", refund_request_id=str(request.pk))
-    if decider == Decider.AUTOMATIC:
+    elif decider == Decider.AUTOMATIC:
         grant(sale, request, why="never downloaded, asked for within a day", now=now)
         return request
     mails.tell(kind=mails.MailKind.REFUND_ASKED, subject_id=request.pk)

@@ -120,7 +120,6 @@ def grant(
         raise NothingLeftToRefund
     if not request.move(RequestState.APPROVED, why=why, now=now, actor_id=actor_id, decided_at=now):
         raise RefundNotPending
-    mails.tell(kind=mails.MailKind.REFUND_APPROVED, subject_id=request.pk)
     refunds.give_back(
         payment=payment,
         amount_paise=request.amount_paise,
