@@ -38,6 +38,12 @@ VIEW_RECONCILIATION = (
     "payments.view_reconciliationbreak",
     "payments.view_breakmove",
 )
+VIEW_LEDGER = (
+    "payments.view_ledgeraccount",
+    "payments.view_ledgertransaction",
+    "payments.view_ledgerentry",
+    "payments.view_ledgerproof",
+)
 VIEW_COUPONS = ("payments.view_coupon", "payments.view_couponuse")
 VIEW_NOTES = (
     "notes.view_note",
@@ -69,6 +75,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *VIEW_PAYOUTS,
         *VIEW_COUPONS,
         *VIEW_RECONCILIATION,
+        *VIEW_LEDGER,
         *VIEW_OPS,
         "alerts.view_alert",
         "payments.decide_refund",
@@ -92,6 +99,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *VIEW_PAYOUTS,
         *VIEW_COUPONS,
         *VIEW_RECONCILIATION,
+        *VIEW_LEDGER,
         *VIEW_NOTES,
         *VIEW_OPS,
         "accounts.view_user",

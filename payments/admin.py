@@ -15,6 +15,7 @@ from payments import payout_admin as _payout_admin  # noqa: F401 its pages are f
 from payments import refunds
 from payments.disputes import admin as _disputes  # noqa: F401 registers the queue
 from payments.invoice_admin import InvoiceAdmin
+from payments.ledger_admin import link_to_ledger
 from payments.models import (
     BreakMove,
     Invoice,
@@ -80,11 +81,21 @@ class OrderAdmin(RefundsOrders, ReadOnlyAdmin):
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     inlines = (ItemRows, PaymentRows, RequestRows, OrderHistory)
-    readonly_fields = ("story",)
+    readonly_fields = ("story", "ledger")
 
     @admin.display(description="Where the money is")
     def story(self, order: Order) -> str:
         return story_as_html(order.pk)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        fields = list(super().get_fields(request, obj))
+        if request.user.has_perm("payments.view_ledgertransaction"):
+            return fields
+        return [name for name in fields if name != "ledger"]
+
+    @admin.display(description="Ledger")
+    def ledger(self, order: Order) -> str:
+        return link_to_ledger(order)
 
     @admin.display(description="Total", ordering="total_paise")
     def total(self, order: Order) -> str:

@@ -49,6 +49,11 @@ def lock_payment_with_order(**which: UUID | str) -> tuple[Order, Payment] | None
     return lock_order(order_id), found.select_for_update().get()
 
 
+def lock_payments(order: Order) -> list[Payment]:
+    """All payments of an order that is locked already."""
+    return list(order.payments.select_for_update().order_by("pk"))
+
+
 def lock_refunds(payment: Payment) -> list[Refund]:
     """All refunds of a payment that is locked already."""
     return list(payment.refunds.select_for_update().order_by("pk"))

@@ -185,6 +185,8 @@ def _settle(order: Order, row: Payment, *, why: str, now: datetime, actor_id: UU
     journal.record_sale(
         order=order, payment=row, granted=lines.granted, was_captured=was_captured, now=now
     )
+    if was_captured:
+        refunds.take_from_sale(order=order, payment=row, now=now)
     log.info("order.settled", order_id=str(order.pk), why=why, given_back=to_give_back)
 
 

@@ -39,6 +39,9 @@ class PaymentState(models.TextChoices):
     REFUNDED = "refunded"
 
 
+# We say of these that the gateway has the money, or had it.
+TAKEN = (PaymentState.CAPTURED, PaymentState.QUARANTINED, PaymentState.REFUNDED)
+
 PAYMENT_MOVES: dict[str, set[str]] = {
     PaymentState.CREATED: {
         PaymentState.AUTHORIZED,

@@ -17,6 +17,7 @@ from payments import (
     idempotency,
     mails,
     polling,
+    proofs,
     provenance,
     refund_requests,
     refunds,
@@ -205,6 +206,11 @@ def release_escrow() -> None:
 def remove_idempotency_keys() -> None:
     while idempotency.remove_expired():
         pass
+
+
+@periodic("41 * * * *", queue="sweepers")
+def prove_promises() -> None:
+    proofs.prove_promises(now=clock.now())
 
 
 @job(queue="payments", retries=A_DAY)

@@ -5,5 +5,7 @@ rig         web and worker as in production, a gateway that can be killed or sil
 traffic     the requests: catalogue, orders, verifications, signed webhooks
 scenarios   one function each: the load, and what is judged of it
 promises    what was promised, and whether it holds
+history     a long past of the ledger, written by SQL
+ledger      the proof of a million entries, a balance, settlements that contend
 report      percentiles and the table
 """

@@ -49,21 +49,27 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def summarize(name: str, samples: Sequence[Sample], is_sound: IsSound) -> Row:
-    times = [sample.seconds for sample in samples]
+    errors = sum(not is_sound(sample.reply) for sample in samples)
+    return row_of(name, [sample.seconds for sample in samples], errors=errors)
+
+
+def row_of(name: str, times: Sequence[float], *, errors: int = 0) -> Row:
     return Row(
         name=name,
-        count=len(samples),
+        count=len(times),
         p50=percentile(times, 50),
         p95=percentile(times, 95),
         p99=percentile(times, 99),
         longest=max(times),
-        errors=sum(not is_sound(sample.reply) for sample in samples),
+        errors=errors,
     )
 
 
 def lines(outcome: Outcome) -> Iterator[str]:
-    head = ("p50 ms", "p95 ms", "p99 ms", "max ms")
-    yield f"  {'':<34} {'n':>6}" + "".join(f" {title:>8}" for title in head) + f" {'errors':>7}"
+    if outcome.rows:
+        head = ("p50 ms", "p95 ms", "p99 ms", "max ms")
+        titles = "".join(f" {title:>8}" for title in head)
+        yield f"  {'':<34} {'n':>6}{titles} {'errors':>7}"
     for row in outcome.rows:
         times = (row.p50, row.p95, row.p99, row.longest)
         cells = "".join(f" {seconds * 1000:>8.1f}" for seconds in times)

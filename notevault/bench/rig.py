@@ -58,6 +58,15 @@ class Rig:
         finally:
             self.world.leave()
 
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """The empty database alone, without a process that works on it."""
+        try:
+            self.world.make_empty()
+            yield
+        finally:
+            self.world.leave()
+
     def database(self) -> str:
         """Whose commits wait for no disk, unless fsync is on: a reader must know."""
         with connection.cursor() as cursor:

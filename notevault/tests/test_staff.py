@@ -32,6 +32,10 @@ PAGES = {
     "batch": "payments_payoutbatch",
     "run": "payments_reconciliationrun",
     "break": "payments_reconciliationbreak",
+    "account": "payments_ledgeraccount",
+    "transaction": "payments_ledgertransaction",
+    "entry": "payments_ledgerentry",
+    "proof": "payments_ledgerproof",
     "alert": "alerts_alert",
     "breaker": "ops_circuitbreaker",
     "letter": "ops_deadletter",
@@ -41,10 +45,11 @@ SALES = {"order", "payment", "refund", "request", "dispute", "webhook", "invoice
 PAYOUTS = {"payout", "batch"}
 NOTES = {"note", "category", "access"}
 RECONCILIATION = {"run", "break"}
+LEDGER = {"account", "transaction", "entry", "proof"}
 CELLAR = {"breaker", "letter"}
 MAY_SEE = {
     "Support": {"user", "coupon", *SALES, *PAYOUTS, *NOTES},
-    "Finance": {"coupon", *SALES, *PAYOUTS, *RECONCILIATION, *CELLAR, "alert"},
+    "Finance": {"coupon", *SALES, *PAYOUTS, *RECONCILIATION, *LEDGER, *CELLAR, "alert"},
     "Moderator": NOTES,
     "Auditor": {
         "user",
@@ -52,6 +57,7 @@ MAY_SEE = {
         *SALES,
         *PAYOUTS,
         *RECONCILIATION,
+        *LEDGER,
         *NOTES,
         *CELLAR,
         "alert",
@@ -199,7 +205,7 @@ class TestDesk:
 class TestRoot:
     """Even the superuser changes no row that only use cases may write."""
 
-    READ_ONLY = ("note", "access", *sorted(SALES | PAYOUTS | RECONCILIATION), "alert")
+    READ_ONLY = ("note", "access", *sorted(SALES | PAYOUTS | RECONCILIATION | LEDGER), "alert")
 
     @pytest.mark.parametrize("name", READ_ONLY)
     def test_adds_no_row_by_hand(self, root, name):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from payments import locks
+from payments.ledger import bank
 from payments.ledger.posting import Leg, Posting, kinds_posted, post
 from payments.models import (
     Dispute,
@@ -82,14 +83,7 @@ def record_fee(*, payment: Payment, now: datetime) -> None:
 def _fee(payment: Payment, posted: set[str]) -> list[Posting]:
     if not payment.fee_paise or TransactionKind.GATEWAY_FEE in posted:
         return []
-    fee = Posting(
-        kind=TransactionKind.GATEWAY_FEE,
-        subject_id=payment.pk,
-        order_id=payment.order_id,
-        currency=payment.currency,
-        legs=_moved(AccountKind.GATEWAY_FEES, AccountKind.GATEWAY_CLEARING, payment.fee_paise),
-    )
-    return [fee]
+    return [bank.fee(payment)]
 
 
 def _sold(payment: Payment, granted: Sequence[OrderItem]) -> list[Leg]:

@@ -8,6 +8,7 @@ from payments.models.invoices import Invoice, InvoiceSeries
 from payments.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction
 from payments.models.orders import RECEIPT_PREFIX, Order, OrderItem, OrderMove
 from payments.models.payouts import Payout, PayoutBatch, PayoutMove
+from payments.models.proofs import LedgerProof
 from payments.models.reconciliation import BreakMove, ReconciliationBreak, ReconciliationRun
 from payments.models.requests import RefundRequest, RefundRequestLine, RequestMove
 from payments.models.returns import Dispute, DisputeMove, Reversal
@@ -24,6 +25,7 @@ __all__ = [
     "InvoiceSeries",
     "LedgerAccount",
     "LedgerEntry",
+    "LedgerProof",
     "LedgerTransaction",
     "Order",
     "OrderItem",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
@@ -12,10 +12,10 @@ from django.db.models import F, Q
 
 from ops.transactions import use_case
 from payments.gateways.base import GatewayRefund
+from payments.ledger import bank
 from payments.models import Dispute, Order, Payment, Refund
-from payments.reconciliation.comparison import TAKEN
 from payments.reconciliation.windows import Window
-from payments.states import PaymentState, RefundState
+from payments.states import TAKEN, PaymentState, RefundState
 
 T = TypeVar("T")
 BATCH = 500
@@ -34,6 +34,7 @@ def payments_by_id(gateway_ids: Iterable[str]) -> dict[str, Payment]:
 
 def refunds_by_id(gateway_ids: Iterable[str]) -> dict[str, Refund]:
     found = Refund.objects.filter(gateway_refund_id__in=list(gateway_ids))
+    found = found.select_related("payment")
     return {str(row.gateway_refund_id): row for row in found}
 
 
@@ -87,16 +88,29 @@ def unsettled_payments(*, start: datetime, end: datetime) -> Iterator[Payment]:
         yield from Payment.objects.filter(pk__in=batch)
 
 
-def complete(rows: Sequence[Payment | Refund | Dispute], fields: Collection[str]) -> None:
-    """Write these columns of rows that have learnt something."""
+def complete(
+    rows: Sequence[Payment | Refund | Dispute],
+    fields: Collection[str],
+    *,
+    settled: Mapping[UUID, int],
+    now: datetime,
+) -> None:
+    """Write these columns of rows that have learnt something, and what the ledger learns of it.
+
+    `settled` has what reached the bank account for a row, in paise.
+    """
     if rows:
-        _write(rows=sorted(rows, key=lambda row: row.pk), fields=fields)
+        ordered = sorted(rows, key=lambda row: row.pk)
+        _write(rows=ordered, fields=fields, settled=settled, now=now)
 
 
 @use_case
-def _write(*, rows: list[Any], fields: Collection[str]) -> None:
+def _write(
+    *, rows: list[Any], fields: Collection[str], settled: Mapping[UUID, int], now: datetime
+) -> None:
     """In the order of their ids, so that two runs do not lock each other out."""
     type(rows[0])._default_manager.bulk_update(rows, fields, batch_size=BATCH)
+    bank.record_learnt(rows=rows, settled=settled, now=now)
 
 
 def _within(column: str, window: Window) -> Q:

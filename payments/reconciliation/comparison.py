@@ -8,10 +8,7 @@ from functools import partial
 from notevault.kit import money
 from payments.gateways.base import GatewayPayment, GatewayRefund, SettledEntry
 from payments.models import Dispute, Payment, Refund
-from payments.states import BreakKind, BreakSubject, PaymentState, RefundState
-
-# We say of these that the gateway has the money, or had it.
-TAKEN = (PaymentState.CAPTURED, PaymentState.QUARANTINED, PaymentState.REFUNDED)
+from payments.states import TAKEN, BreakKind, BreakSubject, RefundState
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,10 +12,9 @@ from payments.checkout import open_for_payment
 from payments.gateways.base import GatewayDispute, GatewayPayment, GatewayRefund
 from payments.models import Payment
 from payments.provenance import OrderNotKnownYet
-from payments.reconciliation.comparison import TAKEN
 from payments.refunds import PaymentNotKnownYet, RefundsOverlap, take_in_refund
 from payments.settlement import PaymentMismatch, settle_payment
-from payments.states import DisputeState
+from payments.states import TAKEN, DisputeState
 
 SOURCE = "reconciliation"
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from types import MappingProxyType
+from uuid import UUID
 
 from payments.gateways.base import Gateway
 from payments.models import Dispute, Payment, Refund
@@ -15,6 +17,7 @@ from payments.reconciliation.windows import Window
 from payments.states import BreakKind, BreakState
 
 Cure = Callable[[], str]
+NOTHING: Mapping[UUID, int] = MappingProxyType({})
 
 
 @dataclass
@@ -77,10 +80,15 @@ class Desk:
         state = breaks.record_break(finding=finding, day=day, cured=cured, now=self.now)
         return BreakState.HEALED if cured else state
 
-    def complete(self, rows: Sequence[Payment | Refund | Dispute], *fields: str) -> None:
-        """Keep what these rows have learnt."""
+    def complete(
+        self,
+        rows: Sequence[Payment | Refund | Dispute],
+        *fields: str,
+        settled: Mapping[UUID, int] = NOTHING,
+    ) -> None:
+        """Keep what these rows have learnt, and what reached the bank account for them."""
         self.tally.filled_in += len(rows)
-        books.complete(rows, fields)
+        books.complete(rows, fields, settled=settled, now=self.now)
 
     def forget(self, *, first: date, last: date, never_settled: bool = False) -> None:
         """Heal the open breaks of these days that were not found again."""
@@ -98,7 +106,12 @@ class DryDesk(Desk):
         is_closed = breaks.state_of(finding) == BreakState.CLOSED
         return BreakState.CLOSED if is_closed else BreakState.OPEN
 
-    def complete(self, rows: Sequence[Payment | Refund | Dispute], *fields: str) -> None:
+    def complete(
+        self,
+        rows: Sequence[Payment | Refund | Dispute],
+        *fields: str,
+        settled: Mapping[UUID, int] = NOTHING,
+    ) -> None:
         self.tally.filled_in += len(rows)
 
     def forget(self, *, first: date, last: date, never_settled: bool = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from uuid import UUID
 
 from payments.gateways.base import GatewayDispute, GatewayRejected, SettledEntry
 from payments.models import Dispute
@@ -23,7 +24,8 @@ def compare_batch(day: Day, batch: Sequence[SettledEntry]) -> None:
         _catch_up(day, entry, ours)
     if behind:
         ours = books.disputes_by_id(entry.dispute_id for entry in batch)
-    learnt: dict[str, Dispute] = {}
+    learnt: dict[UUID, Dispute] = {}
+    settled: dict[UUID, int] = {}
     for entry in batch:
         row = ours.get(entry.dispute_id)
         if row is None or not _is_lost(row):
@@ -33,8 +35,9 @@ def compare_batch(day: Day, batch: Sequence[SettledEntry]) -> None:
         if not row.settlement_id:
             row.settlement_id, row.settlement_utr = entry.settlement_id, entry.utr
             row.settled_at = entry.settled_at
-            learnt[entry.dispute_id] = row
-    day.desk.complete(list(learnt.values()), *SETTLEMENT)
+            learnt[row.pk] = row
+            settled[row.pk] = entry.credit_paise - entry.debit_paise
+    day.desk.complete(list(learnt.values()), *SETTLEMENT, settled=settled)
 
 
 def _is_lost(row: Dispute | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from uuid import UUID
 
 from notevault.kit.clock import indian_day, indian_midnight
 from payments.gateways.base import GatewayRejected, SettledEntry
@@ -15,11 +16,10 @@ from payments.reconciliation import (
     payment_list,
     refund_list,
 )
-from payments.reconciliation.comparison import TAKEN
 from payments.reconciliation.desk import Day, Desk
 from payments.reconciliation.dispute_report import SETTLEMENT
 from payments.reconciliation.windows import ONE_DAY
-from payments.states import RefundState
+from payments.states import TAKEN, RefundState
 
 # Two working days, and a long holiday in between.
 SETTLED_WITHIN = timedelta(days=7)
@@ -60,7 +60,8 @@ def _compare_batch(day: Day, batch: Sequence[SettledEntry]) -> None:
         _catch_up(day, entry)
     if behind:
         ours = _ours(batch)
-    learnt: dict[str, Payment | Refund] = {}
+    learnt: dict[UUID, Payment | Refund] = {}
+    settled: dict[UUID, int] = {}
     for entry in batch:
         row = ours.get(entry.entity_id)
         if row is None:
@@ -68,11 +69,12 @@ def _compare_batch(day: Day, batch: Sequence[SettledEntry]) -> None:
         for finding in comparison.compare_settled(row, entry):
             day.take(finding)
         if _learn(row, entry):
-            learnt[entry.entity_id] = row
+            learnt[row.pk] = row
+            settled[row.pk] = entry.credit_paise - entry.debit_paise
     paid = [row for row in learnt.values() if isinstance(row, Payment)]
-    day.desk.complete(paid, *SETTLEMENT, *FEE)
+    day.desk.complete(paid, *SETTLEMENT, *FEE, settled=settled)
     returned = [row for row in learnt.values() if isinstance(row, Refund)]
-    day.desk.complete(returned, *SETTLEMENT)
+    day.desk.complete(returned, *SETTLEMENT, settled=settled)
 
 
 def _ours(batch: Sequence[SettledEntry]) -> dict[str, Payment | Refund]:

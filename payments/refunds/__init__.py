@@ -8,9 +8,11 @@ from payments.refunds.elsewhere import (
 )
 from payments.refunds.outcome import (
     RefundsOverlap,
+    credit,
     fail_refund,
     record_reply,
     replace_refund,
+    take_from_sale,
 )
 from payments.refunds.owing import (
     NothingToGiveBack,
@@ -19,6 +21,7 @@ from payments.refunds.owing import (
     give_back_rest,
     hear_of_refunds,
     refuse_while_disputed,
+    take_from_lines,
 )
 from payments.refunds.sending import ask_for_refund, send_refund
 
@@ -28,6 +31,7 @@ __all__ = [
     "PaymentNotKnownYet",
     "RefundsOverlap",
     "ask_for_refund",
+    "credit",
     "fail_refund",
     "give_back",
     "give_back_rest",
@@ -36,6 +40,8 @@ __all__ = [
     "refuse_while_disputed",
     "replace_refund",
     "send_refund",
+    "take_from_lines",
+    "take_from_sale",
     "take_in_news",
     "take_in_refund",
     "take_in_refunds",

@@ -98,7 +98,25 @@ def _complete(
     # The money came in before, also if we never heard of it.
     journal.record_unearned(payment=payment, why="learnt of by its refund", now=now)
     journal.record_refund_processed(refund=refund, payment=payment, now=now)
-    jobs.defer("payments.tasks.issue_credit_note", refund_id=str(refund.pk))
+    credit(refund)
+
+
+def credit(refund: Refund) -> None:
+    """Have a job write the buyer's note of a refund, if it has been made. A step."""
+    if refund.state == RefundState.PROCESSED:
+        jobs.defer("payments.tasks.issue_credit_note", refund_id=str(refund.pk))
+
+
+def take_from_sale(*, order: Order, payment: Payment, now: datetime) -> None:
+    """Refunds that were heard of before their payment was: its lines give for them now.
+
+    A step on a locked order that the payment has just settled.
+    """
+    for refund in payment.refunds.exclude(state=RefundState.FAILED):
+        if not refund.reversals.filter(undone_at=None).exists():
+            take_from_lines(payment, refund, None, now)
+            credit(refund)
+    fulfilment.follow_returns(order=order, payment=payment, why="refunded before", now=now)
 
 
 def _owe_again(payment: Payment, refund: Refund, now: datetime) -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.db.models import F
 
-from payments.invariants import INVOICE_CHECKS, findings
+from payments.invariants import documents, findings
 from payments.models import Dispute, Invoice, Reversal
 from payments.tests.factories import refund_lines, sell
 from payments.tests.test_invoices import tell
@@ -37,7 +37,7 @@ def sold(buyer, note, gateway, now, run_jobs):
 
 
 def broken():
-    return {check.about: [row.row_id for row in findings(check)] for check in INVOICE_CHECKS}
+    return {check.about: [row.row_id for row in findings(check)] for check in documents.CHECKS}
 
 
 class TestPromises:
@@ -119,4 +119,4 @@ class TestABrokenPromise:
         assert len(broken()[about]) == 1
 
     def test_can_be_found_by_every_check(self):
-        assert {about for _, about in BREAKS} == {check.about for check in INVOICE_CHECKS}
+        assert {about for _, about in BREAKS} == {check.about for check in documents.CHECKS}

@@ -1,0 +1,41 @@
+"""What sellers take out, and what takes something off their prices."""
+
+from __future__ import annotations
+
+from payments.invariants.books import ENTRIES
+from payments.invariants.checks import Check
+
+CHECKS = (
+    Check(
+        "I3",
+        "Every payout is in transit until it is paid or rejected",
+        f"""
+        SELECT p.id, 'payout ' || p.code || ' of ' || p.amount_paise || ' paise is ' || p.state
+               || ', and the ledger has ' || coalesce(l.transit, 0) || ' in transit and '
+               || coalesce(l.taken, 0) || ' taken'
+        FROM payments_payout p
+        LEFT JOIN (
+            SELECT t.subject_id, a.owner_id,
+                   sum(e.amount_paise) FILTER (WHERE a.kind = 'payouts_in_transit') AS transit,
+                   -sum(e.amount_paise) FILTER (WHERE a.kind = 'seller_available') AS taken
+            FROM {ENTRIES} WHERE t.kind LIKE 'payout%' AND a.owner_id IS NOT NULL GROUP BY 1, 2
+        ) l ON l.subject_id = p.id AND l.owner_id = p.seller_id
+        WHERE coalesce(l.transit, 0) <> CASE
+                  WHEN p.state IN ('paid', 'rejected') THEN 0 ELSE p.amount_paise END
+           OR coalesce(l.taken, 0) <> CASE p.state WHEN 'rejected' THEN 0 ELSE p.amount_paise END
+        """,
+    ),
+    Check(
+        "I4",
+        "Every coupon counts its uses, and no more than it may have",
+        """
+        SELECT c.id, 'coupon ' || c.code || ' counts ' || c.uses || ' uses and ' || c.late_uses
+               || ' late ones, and has ' || count(u.id)
+        FROM payments_coupon c
+        LEFT JOIN payments_couponuse u
+          ON u.coupon_id = c.id AND u.state IN ('reserved', 'spent')
+        GROUP BY c.id
+        HAVING count(u.id) <> c.uses + c.late_uses OR c.uses > c.max_uses
+        """,
+    ),
+)
