@@ -264,7 +264,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='ledgerentry',
             name='account',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='payments.ledgeraccount'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='payments.ledgeraccount'),
         ),
         migrations.AddField(
             model_name='ledgerentry',
@@ -299,7 +299,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='refund',
             name='request',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='payments.refundrequest'),
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='payments.refundrequest'),
         ),
         migrations.AddField(
             model_name='refundrequestline',
