@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q, Sum
+from django.db.models import F, Q, Sum
 
 from notes import access
 from notes.models import Note
-from payments import coupons
+from ops import jobs
+from ops.transactions import use_case
+from payments import coupons, locks
 from payments.models import Order, OrderItem, Payment
 from payments.states import (
     OPEN_ORDER,
@@ -78,7 +80,7 @@ def follow_returns(*, order: Order, payment: Payment, why: str, now: datetime) -
     lines = list(order.items.annotate(returned=Sum("reversals__amount_paise", filter=_RETURNED)))
     is_whole = payment.state == PaymentState.REFUNDED
     gone = [line for line in lines if is_whole or (line.returned or 0) == line.paid_paise > 0]
-    _take_back([line for line in gone if line.outcome == ItemOutcome.GRANTED], now)
+    _take_back(order, [line for line in gone if line.outcome == ItemOutcome.GRANTED], now)
     kept = [line for line in lines if line not in gone and line.release_at]
     _restore([line for line in kept if line.outcome == ItemOutcome.GIVEN_BACK])
     to = _state_after(payment)
@@ -101,11 +103,39 @@ def _state_after(payment: Payment) -> OrderState:
     return OrderState.PARTIALLY_REFUNDED if returned else OrderState.PAID
 
 
-def _take_back(lines: list[OrderItem], now: datetime) -> None:
+def _take_back(order: Order, lines: list[OrderItem], now: datetime) -> None:
     if lines:
         ids = [line.pk for line in lines]
         access.revoke_accesses(references=ids, why="its price has gone back", now=now)
         _close(lines, ItemOutcome.GIVEN_BACK)
+        _have_restored(order, lines)
+
+
+def _have_restored(order: Order, lines: list[OrderItem]) -> None:
+    """Another purchase of one of these notes may have lost its access though its money
+    stayed: a bank had returned its refund while this one was there. A job restores it,
+    under its own locks."""
+    notes = [line.note_id for line in lines]
+    kept = OrderItem.objects.filter(
+        buyer_id=order.buyer_id,
+        note_id__in=notes,
+        outcome=ItemOutcome.GIVEN_BACK,
+        release_at__isnull=False,
+        reversed_paise__lt=F("paid_paise"),
+    )
+    others = kept.exclude(order=order).values_list("order_id", flat=True).distinct()
+    for other_id in others:
+        jobs.defer("payments.tasks.restore_kept", order_id=str(other_id))
+
+
+@use_case
+def restore_kept(*, order_id: UUID, now: datetime) -> None:
+    """Grant again the lines of an order whose money has stayed."""
+    payment_id = Payment.objects.values_list("pk", flat=True).get(order_id=order_id, settles=True)
+    found = locks.lock_payment_with_order(pk=payment_id)
+    assert found is not None  # noqa: S101 payments are never deleted
+    order, payment = found
+    follow_returns(order=order, payment=payment, why="its money has stayed", now=now)
 
 
 def _restore(lines: list[OrderItem]) -> None:

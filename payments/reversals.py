@@ -54,8 +54,7 @@ def allocate(
     if not payment.settles:
         return {}
     items = [item for item in order.items.all() if item.release_at and left_paise(item)]
-    wanted = preferred or {}
-    lines = {i.pk: min(wanted.get(i.pk, 0), left_paise(i)) for i in items}
+    lines = _preferred(items, preferred or {}, amount_paise)
     rest = amount_paise - sum(lines.values())
     rest -= min(rest, unearned_left(order, payment, but_for=but_for))
     for item in items:
@@ -63,6 +62,16 @@ def allocate(
     for item_id, part in spread(items, rest).items():
         lines[item_id] += part
     return {item_id: part for item_id, part in lines.items() if part}
+
+
+def _preferred(
+    items: Sequence[OrderItem], wanted: Mapping[UUID, int], amount_paise: int
+) -> dict[UUID, int]:
+    """What the wanted lines can give, and not more than the amount."""
+    parts = [min(wanted.get(item.pk, 0), left_paise(item)) for item in items]
+    if sum(parts) > amount_paise:
+        parts = money.allocate(amount_paise, weights=parts)
+    return {item.pk: part for item, part in zip(items, parts, strict=True)}
 
 
 def unearned_left(order: Order, payment: Payment, *, but_for: Refund | None = None) -> int:

@@ -14,6 +14,7 @@ from payments import (
     checkout,
     disputes,
     escrow,
+    fulfilment,
     idempotency,
     mails,
     polling,
@@ -95,6 +96,11 @@ def capture_held(*, order_id: str) -> None:
 @job(queue="payments")
 def close_overtaken_order(*, order_id: str) -> None:
     checkout.close_overtaken_order(order_id=UUID(order_id), now=clock.now())
+
+
+@job(queue="payments", retries=A_DAY)
+def restore_kept(*, order_id: str) -> None:
+    fulfilment.restore_kept(order_id=UUID(order_id), now=clock.now())
 
 
 @job(queue="payments", retries=A_DAY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from payments.invariants.checks import Check
+from payments.invariants.queues import kept
 
 _PAID = "('paid', 'partially_refunded', 'refunded')"
 
@@ -93,14 +94,16 @@ CHECKS = (
         SELECT i.id, 'line of order ' || i.order_id || ' of ' || i.paid_paise
                || ' paise was taken back, and ' || coalesce(g.paise, 0) || ' paise have gone back'
         FROM payments_orderitem i
-        JOIN payments_payment p ON p.order_id = i.order_id AND p.settles
+        JOIN payments_order o ON o.id = i.order_id
+        JOIN payments_payment p ON p.order_id = o.id AND p.settles
         LEFT JOIN ({_GONE}) g ON g.item_id = i.id
         WHERE i.outcome = 'given_back' AND i.release_at IS NOT NULL AND p.state <> 'refunded'
           AND coalesce(g.paise, 0) < i.paid_paise
           -- The refund failed later, and by then the buyer had bought the note again.
           AND NOT EXISTS (
-              SELECT FROM payments_reversal r JOIN payments_refund f ON f.id = r.refund_id
-              WHERE r.item_id = i.id AND r.undone_at IS NOT NULL)
+              SELECT FROM notes_noteaccess a
+              WHERE a.buyer_id = i.buyer_id AND a.note_id = i.note_id AND a.revoked_at IS NULL)
+          AND NOT {kept("payments.tasks.restore_kept", "order_id", "o")}
         """,
     ),
     Check(

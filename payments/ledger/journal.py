@@ -24,6 +24,7 @@ from payments.states import AccountKind, TransactionKind
 
 MOVED_BY_RETURNS = (
     AccountKind.GATEWAY_CLEARING,
+    AccountKind.GATEWAY_FEES,
     AccountKind.PLATFORM_COMMISSION,
     AccountKind.TAX_PAYABLE,
     AccountKind.REFUNDS_PAYABLE,
@@ -73,11 +74,6 @@ def record_unearned(*, payment: Payment, why: str, now: datetime) -> None:
         ),
     )
     post([unearned, *_fee(payment, posted)], now=now)
-
-
-def record_fee(*, payment: Payment, now: datetime) -> None:
-    """What the gateway keeps of a captured payment, if it has said so only now."""
-    post(_fee(payment, kinds_posted(payment.pk)), now=now)
 
 
 def _fee(payment: Payment, posted: set[str]) -> list[Posting]:

@@ -136,12 +136,13 @@ class Sale:
             return RefundNotAllowed()
         if by_buyer and line.item.pk in self.asked:
             return RefundAlreadyAsked()
+        # Before what is left: the bank holds a part of it, or all.
+        if self.is_disputed:
+            return PaymentDisputed()
         if not line.left_paise or (by_buyer and line.item.outcome != ItemOutcome.GRANTED):
             return NothingLeftToRefund()
         if by_buyer and now > self.ask_by:
             return RefundWindowClosed()
-        if self.is_disputed:
-            return PaymentDisputed()
         return None if _is_allowed(line) else RefundAmountNotAllowed()
 
 

@@ -7,7 +7,6 @@ from payments.refunds.elsewhere import (
     take_in_refunds,
 )
 from payments.refunds.outcome import (
-    RefundsOverlap,
     credit,
     fail_refund,
     record_reply,
@@ -17,6 +16,7 @@ from payments.refunds.outcome import (
 from payments.refunds.owing import (
     NothingToGiveBack,
     PaymentDisputed,
+    RefundsOverlap,
     give_back,
     give_back_rest,
     hear_of_refunds,

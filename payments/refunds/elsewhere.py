@@ -14,8 +14,8 @@ from payments import holds, locks
 from payments.gateways import get_gateway
 from payments.gateways.base import GatewayRefund
 from payments.models import Payment, Refund
-from payments.refunds.outcome import RefundsOverlap, take_over
-from payments.refunds.owing import count, take_from_lines
+from payments.refunds.outcome import take_over
+from payments.refunds.owing import RefundsOverlap, count, take_from_lines
 from payments.states import RefundState
 
 log = structlog.get_logger("notevault.refunds")

@@ -17,13 +17,14 @@ from payments import fulfilment, holds, locks, mails, reversals
 from payments.gateways.base import GatewayRefund
 from payments.ledger import journal
 from payments.models import Order, Payment, Refund
-from payments.refunds.owing import count, give_back, hear_of_refunds, take_from_lines
+from payments.refunds.owing import (
+    RefundsOverlap,
+    count,
+    give_back,
+    hear_of_refunds,
+    take_from_lines,
+)
 from payments.states import PaymentState, RefundState, RequestState
-
-
-class RefundsOverlap(Exception):
-    """A refund made elsewhere and one of ours want the same money; the gateway decides
-    which of them is made, and then there is room for the other's row."""
 
 
 @use_case
@@ -67,6 +68,12 @@ def replace_refund(*, refund_id: UUID, left_paise: int, why: str, now: datetime)
             amount_paise=left_paise,
             why=refund.why,
             now=now,
+            lines=reversals.allocate(
+                order=order,
+                payment=payment,
+                amount_paise=left_paise,
+                preferred=dict(refund.reversals.values_list("item_id", "amount_paise")),
+            ),
             request_id=refund.request_id,
         )
     else:
@@ -80,6 +87,7 @@ def _complete(
 ) -> None:
     if not refund.can_move(RefundState.PROCESSED):
         return
+    journal.lock_accounts_of(payment)
     _owe_again(payment, refund, now)
     refund.move(
         RefundState.PROCESSED,
@@ -126,11 +134,21 @@ def _owe_again(payment: Payment, refund: Refund, now: datetime) -> None:
     """
     if refund.state != RefundState.FAILED:
         return
+    _withdraw_substitutes(payment, refund, now)
     if payment.given_back_paise + refund.amount_paise > payment.amount_paise:
         raise RefundsOverlap(refund.gateway_refund_id or str(refund.pk))
     holds.fit(payment=payment, room_paise=refund.amount_paise, now=now)
     count(payment, refund.amount_paise)
     take_from_lines(payment, refund, None, now)
+
+
+def _withdraw_substitutes(payment: Payment, refund: Refund, now: datetime) -> None:
+    """What staff owed anew for the same request, and was not sent yet, is owed no more."""
+    if refund.request_id is None:
+        return
+    others = payment.refunds.filter(request_id=refund.request_id, state=RefundState.REQUESTED)
+    for other in others.exclude(pk=refund.pk):
+        _move_to_failed(payment, other, "the refund before it went through after all", now)
 
 
 def _fail(order: Order, payment: Payment, refund: Refund, why: str, now: datetime) -> None:
@@ -155,6 +173,7 @@ def _fail(order: Order, payment: Payment, refund: Refund, why: str, now: datetim
 def _move_to_failed(payment: Payment, refund: Refund, why: str, now: datetime) -> bool:
     if not refund.can_move(RefundState.FAILED):
         return False
+    journal.lock_accounts_of(payment)
     if refund.state == RefundState.PROCESSED:
         journal.record_refund_returned(refund=refund, payment=payment, now=now)
         jobs.defer("payments.tasks.issue_debit_note", refund_id=str(refund.pk))

@@ -31,6 +31,11 @@ class PaymentDisputed(DomainError):
     message = "The bank is looking into this payment. Until it decides, nothing can be refunded."
 
 
+class RefundsOverlap(Exception):
+    """Two refunds want the same money; the gateway decides which of them is made, and then
+    there is room for the other's row."""
+
+
 def give_back(
     *,
     payment: Payment,
@@ -76,15 +81,22 @@ def take_from_lines(
 
 
 def lines_for(payment: Payment, refund: Refund) -> dict[UUID, int]:
-    """Lines for a refund that names none: those that it took from before, if it was undone."""
+    """Lines for a refund that names none: those that it took from before, if it was undone.
+
+    Raises RefundsOverlap for one that was asked for and whose lines have given their money
+    for another: no other line pays for it.
+    """
     before = dict(refund.reversals.values_list("item_id", "amount_paise"))
-    return reversals.allocate(
+    lines = reversals.allocate(
         order=payment.order,
         payment=payment,
         amount_paise=refund.amount_paise,
         preferred=before,
         but_for=refund,
     )
+    if refund.request_id and before and not lines.keys() <= before.keys():
+        raise RefundsOverlap(refund.gateway_refund_id or str(refund.pk))
+    return lines
 
 
 @use_case
