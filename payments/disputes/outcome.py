@@ -7,7 +7,7 @@ from typing import Any
 
 from alerts.models import Severity
 from alerts.services import raise_alert
-from notevault.kit import clock, money
+from notevault.kit import clock, crash, money
 from ops import jobs
 from ops.transactions import use_case
 from payments import fulfilment, holds, locks
@@ -55,6 +55,7 @@ def take_in(*, heard: GatewayDispute, to: DisputeState, source: str, now: dateti
     _learn(dispute, heard)
     if is_new or has_moved:
         _tell(dispute, payment, now)
+        crash.point("dispute.before_commit")
     return dispute
 
 

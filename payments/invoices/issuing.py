@@ -15,6 +15,7 @@ import structlog
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
+from notevault.kit import crash
 from notevault.kit.clock import indian_day
 from ops.transactions import use_case
 from payments import locks, tax
@@ -210,5 +211,6 @@ def _issue(kind: InvoiceKind, lines: Sequence[Line], now: datetime, **details: A
     )
     invoice.signature = seal(invoice)
     invoice.save(force_insert=True)
+    crash.point("invoice.before_commit")
     log.info("invoice.issued", kind=kind, number=number, order_id=str(invoice.order_id))
     return invoice

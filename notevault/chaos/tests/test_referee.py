@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from notevault.chaos import referee
-from notevault.chaos.referee import Harm
+from notevault.chaos.findings import Harm
 from notevault.chaos.state import OurJob, OurPayment, Promises, State
 from notevault.chaos.tests.made_up_states import (
     KEY,
