@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from notevault.chaos.findings import Finding, Harm
-from notevault.chaos.state import OurDispute, OurRequest, State
+from notevault.chaos.state import OurDispute, OurRefund, OurRequest, State
 from payments.gateways.base import GatewayDispute
 from payments.refund_requests.rules import ALONE_UP_TO_PAISE
 from payments.states import LIVE_DISPUTE, RequestState
@@ -53,7 +53,8 @@ def disputes(state: State) -> Iterator[Finding]:
     for dispute in state.gateway_disputes:
         payment = state.payment_by_id.get(dispute.payment_id)
         for harm, what in _dispute(dispute, ours.get(dispute.id)):
-            yield Finding(harm, f"dispute {dispute.id} {what}", payment and payment.order_id)
+            order_id = payment.order_id if payment else None
+            yield Finding(harm, f"dispute {dispute.id} {what}", order_id)
     for unknown in ours.keys() - theirs.keys():
         yield Finding(Harm.LOST, f"dispute {unknown} is not known at the gateway")
 
@@ -79,27 +80,30 @@ def disputed_refunds(state: State) -> Iterator[Finding]:
     What was owed before we heard of it, and what somebody gives back in the dashboard, is
     no fault of ours.
     """
-    heard = {dispute.id: dispute.key for dispute in state.disputes}
-    for payment in state.gateway_payments:
-        lost = [
-            d for d in state.gateway_disputes if d.payment_id == payment.id and d.deducted_paise
-        ]
-        since = min((heard[d.id] for d in lost if d.id in heard), default="")
-        if not since:
-            continue
-        refunds = state.refunds_of.get(payment.id, [])
-        receipts = {r.receipt: r.amount_paise for r in state.gateway_refunds_of.get(payment.id, [])}
-        made = {r.key: receipts[r.key] for r in refunds if r.key in receipts}
-        owed_at = {
-            key: min(r.key for r in refunds if (r.why, r.request_id) == (one.why, one.request_id))
-            for key, one in ((r.key, r) for r in refunds if r.key in made)
-        }
-        taken = sum(made.values()) + state.lost_paise_of[payment.id]
-        if taken > payment.amount_paise and any(at > since for at in owed_at.values()):
-            order_id = state.payment_by_id[payment.id].order_id
+    for payment_id, refunds in state.refunds_of.items():
+        since = _lost_since(state, payment_id)
+        made = {r.receipt: r.amount_paise for r in state.gateway_refunds_of.get(payment_id, [])}
+        ours = [refund for refund in refunds if refund.key in made]
+        taken = sum(made[refund.key] for refund in ours) + state.lost_paise_of[payment_id]
+        is_late = since and any(_owed_since(refund, refunds) > since for refund in ours)
+        if is_late and taken > state.captured_paise_of[payment_id]:
+            order_id = state.payment_by_id[payment_id].order_id
             yield Finding(
-                Harm.DOUBLED, f"{payment.id} was refunded in a dispute that was lost", order_id
+                Harm.DOUBLED, f"{payment_id} was refunded in a dispute that was lost", order_id
             )
+
+
+def _lost_since(state: State, payment_id: str) -> str:
+    """When we first heard of a dispute that the payment lost; empty for none."""
+    lost = {dispute.id for dispute in state.gateway_disputes if dispute.deducted_paise}
+    heard = [d.key for d in state.disputes if d.id in lost and d.payment_id == payment_id]
+    return min(heard, default="")
+
+
+def _owed_since(refund: OurRefund, refunds: Iterable[OurRefund]) -> str:
+    """A refund that gave way to another is owed on in its place."""
+    one = (refund.why, refund.request_id)
+    return min(other.key for other in refunds if (other.why, other.request_id) == one)
 
 
 RULES: tuple[Callable[[State], Iterator[Finding]], ...] = (requests, disputes, disputed_refunds)

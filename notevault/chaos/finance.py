@@ -20,6 +20,7 @@ from payments.states import LIVE_DISPUTE, PayoutFormat, PayoutState
 
 OLD_LINES = 0.4
 REJECTED = 0.1
+OLD_ANSWERS = 0.1
 MOST_ATTEMPTS = 3
 # What the worker does once an hour, or nearly.
 HOURLY = (
@@ -45,8 +46,17 @@ class Finance:
             self._decide(payout)
         for file_format in PayoutFormat:
             self._export(file_format)
-        for batch in patiently(lambda: list(PayoutBatch.objects.order_by("made_at"))):
+        for batch in patiently(self._files_to_ask_for):
             self._ask_bank(batch)
+
+    def _files_to_ask_for(self) -> list[PayoutBatch]:
+        """Those with payouts that nobody has heard of, and now and then an old one."""
+        files = list(PayoutBatch.objects.order_by("made_at"))
+        open_payouts = Payout.objects.filter(state=PayoutState.EXPORTED)
+        waiting = set(open_payouts.values_list("batch_id", flat=True))
+        return [
+            batch for batch in files if batch.pk in waiting or self._dice.random() < OLD_ANSWERS
+        ]
 
     def _age_lines(self) -> None:
         now = clock.now()

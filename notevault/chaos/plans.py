@@ -49,7 +49,7 @@ WAYS = {
     Way.PAYS_WITHDRAWN: 3,
     Way.LIES: 5,
 }
-CLAIMS = {Claim.NOTHING: 55, Claim.ALL: 17, Claim.PART: 13, Claim.AFTER_READING: 15}
+CLAIMS = {Claim.NOTHING: 40, Claim.ALL: 22, Claim.PART: 18, Claim.AFTER_READING: 20}
 REASONS = {"file_broken": 1, "not_as_described": 4, "bought_by_mistake": 3, "other": 2}
 METHODS: dict[str, int] = {"upi": 6, "card": 2, "netbanking": 2}
 

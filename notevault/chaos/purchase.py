@@ -70,7 +70,8 @@ class Purchase:
         key = secrets.token_hex(12) if self.plan.has_key else ""
         answer = self._post_order(key, COUPON if self.plan.has_coupon else None)
         if answer.code.startswith("coupon_"):
-            answer = self._post_order(secrets.token_hex(12) if key else "")
+            key = secrets.token_hex(12) if key else ""
+            answer = self._post_order(key)
         if answer.code == "note_in_open_order":
             return self.take_up(str(answer.body.get("order_id", "")))
         if not answer.is_success:

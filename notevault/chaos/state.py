@@ -237,6 +237,10 @@ class State:
         return lost
 
     @cached_property
+    def captured_paise_of(self) -> dict[str, int]:
+        return {p.id: p.amount_paise for p in self.gateway_payments if p.is_captured}
+
+    @cached_property
     def returned_paise_of(self) -> dict[UUID, int]:
         """By line: what of its price has gone at the gateway, by refunds that are made and
         disputes that are lost, as our books share it among the lines."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 from argparse import ArgumentParser
@@ -40,6 +41,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self.printer = Printer(sys.stdout)
         signal.signal(signal.SIGTERM, _stop)
+        # Staff work in this process, and what they do would drown the table.
+        logging.getLogger("notevault").setLevel(logging.WARNING)
         try:
             demand_demo_settings("chaos")
             outcome = self.simulate(seed=options["seed"], faults=options["faults"])
