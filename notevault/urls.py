@@ -17,7 +17,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/errors/", error_catalogue, name="errors"),
-    path("invoices/", include("payments.invoice_urls")),
+    path("invoices/", include("payments.public_urls")),
     path("files/", include("notes.file_urls")),
     path("admin/", admin.site.urls),
     path("", include("ops.urls")),

@@ -134,6 +134,16 @@ def _with_even_tax(share: int, fee: int, tax: int) -> tuple[int, int, int]:
     return (share, fee - 1, tax + 1) if fee else (share - 1, fee, tax + 1)
 
 
+def whole_refunds(taken: Sequence[Reversal]) -> list[UUID]:
+    """Of lines just reversed those whose whole price goes back by refunds alone; what a
+    dispute holds may still be let go."""
+    by_refunds = Reversal.objects.filter(
+        item__in=[row.item_id for row in taken], refund__isnull=False, undone_at=None
+    )
+    totals = dict(by_refunds.values_list("item_id").annotate(total=Sum("amount_paise")))
+    return [row.item_id for row in taken if totals.get(row.item_id) == row.item.paid_paise]
+
+
 def undo(reversals: Iterable[Reversal], *, now: datetime) -> list[Reversal]:
     """The money stays with its lines after all: the refund failed, or the dispute was not
     lost. Those that were undone before are left alone; returns the others."""

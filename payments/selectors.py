@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.urls import reverse
 
+from notes.models import NoteAccess
 from notevault.kit.errors import DomainError
 from notevault.kit.pagination import Sort
 from payments.gateways import get_gateway
@@ -55,8 +56,8 @@ _ITEM = (
 )
 _IN_BULK = F("discount_paise") - F("coupon_discount_paise")
 # Not shown: a line whose whole price goes back gives no download any more.
-_IS_KEPT = Q(paid_paise=0) | Q(reversed_paise__lt=F("paid_paise"))
-_READABLE = Q(outcome=ItemOutcome.GRANTED) & _IS_KEPT
+_SUSPENDED = NoteAccess.objects.filter(reference=OuterRef("pk"), suspended_at__isnull=False)
+_READABLE = Q(outcome=ItemOutcome.GRANTED) & ~Exists(_SUSPENDED)
 _HIDDEN = {"order_id", "is_readable"}
 
 

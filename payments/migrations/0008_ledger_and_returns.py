@@ -234,10 +234,6 @@ class Migration(migrations.Migration):
             name='disputed_paise',
             field=models.PositiveBigIntegerField(db_default=0, default=0, help_text='Held by disputes, or lost to them.'),
         ),
-        migrations.AddIndex(
-            model_name='orderitem',
-            index=models.Index(condition=models.Q(('release_at__isnull', False), ('released_at', None)), fields=['release_at'], name='items_in_escrow'),
-        ),
         migrations.AddConstraint(
             model_name='orderitem',
             constraint=models.CheckConstraint(condition=models.Q(('tax_paise__lte', models.F('commission_paise'))), name='item_tax_within_commission'),
@@ -268,7 +264,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='ledgerentry',
             name='account',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='payments.ledgeraccount'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='payments.ledgeraccount'),
         ),
         migrations.AddField(
             model_name='ledgerentry',
@@ -303,7 +299,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='refund',
             name='request',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='payments.refundrequest'),
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='payments.refundrequest'),
         ),
         migrations.AddField(
             model_name='refundrequestline',

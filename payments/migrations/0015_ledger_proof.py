@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', '0014_sellers_indexes'),
+        ('payments', '0014_indexes_beside_traffic'),
     ]
 
     operations = [

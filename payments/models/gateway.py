@@ -109,7 +109,11 @@ class Refund(Settled, Stateful):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
     request = models.ForeignKey(
-        RefundRequest, null=True, on_delete=models.PROTECT, related_name="refunds"
+        RefundRequest,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="refunds",
+        db_index=False,  # built beside the traffic
     )
     state = models.CharField(max_length=12, choices=RefundState, default=RefundState.REQUESTED)
     amount_paise = models.PositiveBigIntegerField()
@@ -125,6 +129,9 @@ class Refund(Settled, Stateful):
         ]
         indexes = [
             models.Index(fields=["created_at"], name="refunds_by_time"),
+            models.Index(
+                fields=["request"], name="refunds_of_request", condition=Q(request__isnull=False)
+            ),
             models.Index(
                 fields=["created_at"],
                 name="refunds_under_way",

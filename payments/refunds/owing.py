@@ -70,9 +70,8 @@ def take_from_lines(
     if lines is None:
         lines = lines_for(payment, refund)
     taken = reversals.reverse_lines(lines=lines, refund=refund, now=now)
-    whole = [row.item_id for row in taken if not reversals.left_paise(row.item)]
-    if whole:
-        access.suspend_accesses(references=whole, now=now)
+    if taken:
+        access.suspend_accesses(references=reversals.whole_refunds(taken), now=now)
     journal.record_refund_owed(refund=refund, payment=payment, reversals=taken, now=now)
 
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from django.contrib.auth.models import Group
 from django.db.models import Sum
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from notes.models import Note, NoteAccess
 from notevault.accounts.models import User
@@ -63,6 +64,13 @@ def ask_for_buyer(order: Order, staff: User, now: datetime, **changes: Any) -> R
 def mark_read(order: Order, now: datetime) -> None:
     references = order.items.values("pk")
     NoteAccess.objects.filter(reference__in=references).update(downloads=1, first_downloaded_at=now)
+
+
+def mails_about(request: RefundRequest) -> list[str]:
+    """The kinds of mail that wait to be sent about a request, oldest first."""
+    jobs = ProcrastinateJob.objects.filter(task_name="payments.tasks.send_mail")
+    about = jobs.filter(args__subject_id=str(request.pk)).order_by("pk")
+    return [job.args["kind"] for job in about]
 
 
 def balances() -> dict[str, int]:

@@ -21,6 +21,11 @@ pytestmark = pytest.mark.django_db
 
 PDF = small_pdf()
 CHECK = "payments.tasks.check_refunded_files"
+SEND = "payments.tasks.send_refund"
+
+
+def about_refunds(ran):
+    return [name for name in ran if name in (CHECK, SEND)]
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +59,7 @@ class TestAFileThatIsBroken:
         ran = run_jobs()
         request.refresh_from_db()
         assert waiting == ("requested", "automatic", None)
-        assert ran == [CHECK, "payments.tasks.send_refund"]
+        assert about_refunds(ran) == [CHECK, SEND]
         assert (request.state, request.decider) == ("completed", "automatic")
         assert NoteAccess.objects.get().revoked_at is not None
         return request.findings
@@ -79,7 +84,7 @@ class TestAFileThatIsWhole:
         store(PDF)
         request = is_broken(order, now)
 
-        assert run_jobs() == [CHECK]
+        assert about_refunds(run_jobs()) == [CHECK]
 
         request.refresh_from_db()
         assert (request.state, request.decider) == ("requested", "staff")
@@ -96,7 +101,7 @@ class TestAFileThatIsWhole:
         mark_read(both, now)
         request = is_broken(both, now)
 
-        assert run_jobs() == [CHECK]
+        assert about_refunds(run_jobs()) == [CHECK]
 
         request.refresh_from_db()
         assert (request.state, request.decider) == ("requested", "staff")
@@ -107,7 +112,7 @@ class TestACheck:
         request = is_broken(order, now)
         with monkeypatch.context() as down:
             down.setattr("notes.inspection.note_storage", self.unreachable)
-            assert run_jobs() == []
+            assert about_refunds(run_jobs()) == []
             request.refresh_from_db()
             assert (request.state, request.findings) == ("requested", "")
 
@@ -122,7 +127,7 @@ class TestACheck:
     def test_is_not_made_for_a_part(self, order, note, now, run_jobs):
         request = is_broken(order, now, wanted={note.pk: 5000})
 
-        assert (request.decider, run_jobs()) == ("staff", [])
+        assert (request.decider, about_refunds(run_jobs())) == ("staff", [])
 
     def test_is_not_made_above_2000_rupees(self, buyer, seller, gateway, now, run_jobs):
         dear = make_note(seller=seller, price_paise=250_000)
@@ -130,7 +135,7 @@ class TestACheck:
 
         request = is_broken(order, now)
 
-        assert (request.decider, run_jobs()) == ("two_staff", [])
+        assert (request.decider, about_refunds(run_jobs())) == ("two_staff", [])
 
     def test_of_what_the_bank_looks_into_meanwhile_is_for_the_staff(self, order, now, run_jobs):
         request = is_broken(order, now)
@@ -138,7 +143,7 @@ class TestACheck:
             gateway_dispute_id="disp_AAAAAAAAAAAAAA", amount_paise=9900, created_at=now
         )
 
-        assert run_jobs() == [CHECK]
+        assert about_refunds(run_jobs()) == [CHECK]
 
         request.refresh_from_db()
         assert (request.state, request.decider, Refund.objects.count()) == ("requested", "staff", 0)
@@ -150,7 +155,7 @@ class TestACheck:
             request_id=request.pk, staff_id=moderator.pk, why="no", now=now
         )
 
-        assert run_jobs() == [CHECK]
+        assert about_refunds(run_jobs()) == [CHECK]
 
         request.refresh_from_db()
         assert (request.state, request.findings, Refund.objects.count()) == ("rejected", "", 0)

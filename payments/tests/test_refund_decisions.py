@@ -17,6 +17,7 @@ from payments.tests.refunding import (
     ask,
     ask_for_buyer,
     balances,
+    mails_about,
     make_sale,
     make_staff,
     mark_read,
@@ -228,6 +229,31 @@ class TestTryingAgain:
         reject(failed, support, now)
 
         assert state_of(failed) == ("rejected", 1)
+
+
+class TestTheBuyer:
+    def test_hears_of_a_yes(self, asked, support, now):
+        approve(asked, support, now)
+
+        assert mails_about(asked) == ["refund_asked", "refund_approved"]
+
+    def test_hears_of_a_no(self, asked, support, now):
+        reject(asked, support, now)
+
+        assert mails_about(asked) == ["refund_asked", "refund_rejected"]
+
+    def test_hears_of_what_a_rule_decides_once(self, buyer, note, gateway, now):
+        request = ask(make_sale(buyer=buyer, notes=[note], gateway=gateway, now=now), now)
+
+        assert mails_about(request) == ["refund_approved"]
+
+    def test_hears_nothing_of_what_staff_only_endorse(self, dear, support, finance, now):
+        made = ask_for_buyer(dear.order, support, now)
+        before = mails_about(made)
+
+        approve(made, finance, now)
+
+        assert (before, mails_about(made)) == ([], ["refund_approved"])
 
 
 @pytest.mark.django_db(transaction=True)

@@ -168,6 +168,7 @@ class TestHelpPage:
             order = client.order.create(order_request())["id"]
             failed = sandbox.pay(order, vpa="failure@razorpay")["error"]["metadata"]["payment_id"]
             paid = sandbox.pay(order)["razorpay_payment_id"]
+            refund = client.payment.refund(paid, {"amount": 1000})["id"]
             dispute = sandbox.act(f"/payments/{paid}/dispute")["id"]
             lines = lines_of(http.get(f"{sandbox.url}/help/faults").text)
 
@@ -179,6 +180,7 @@ class TestHelpPage:
                     lines[f"POST {path}"],
                     ORDER=order,
                     PAYMENT=failed if "authorize" in path else paid,
+                    REFUND=refund,
                     DISPUTE=dispute,
                 )
                 for path, *_ in ACTIONS

@@ -16,7 +16,7 @@ from notevault.accounts.tests.factories import make_user
 from payments import checkout, refunds, timeline
 from payments.models import Dispute, Payment, RefundRequest
 from payments.selectors import OrderNotFound
-from payments.serializers import HAPPENINGS
+from payments.serializers.orders import HAPPENINGS
 from payments.settlement import accept_quarantined, settle_payment
 from payments.tests.factories import make_order, told
 

@@ -12,12 +12,12 @@ from rest_framework.response import Response
 from notevault.kit import clock, money
 from notevault.kit.pagination import PageRequest, paginate
 from notevault.kit.views import APIView
-from payments import refund_examples as examples
 from payments import refund_requests
-from payments import refund_serializers as serializers
+from payments.examples import refunds as examples
 from payments.idempotency import idempotent
 from payments.refund_requests import reading
 from payments.refund_requests.quoting import Quote
+from payments.serializers import refunds as serializers
 
 
 def _wanted(items: list[dict[str, Any]]) -> dict[UUID, int | None]:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from payments.invoice_views import VerificationView
+from payments.views.invoices import VerificationView
 
 app_name = "invoices"
 

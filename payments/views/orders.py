@@ -15,10 +15,12 @@ from notevault.kit import clock, money
 from notevault.kit.pagination import PageRequest, paginate
 from notevault.kit.throttling import SharedThrottle
 from notevault.kit.views import APIView
-from payments import checkout, examples, selectors, serializers, timeline, verification
+from payments import checkout, selectors, timeline, verification
 from payments.billing import Billing
 from payments.cart import quote_cart
+from payments.examples import orders as examples
 from payments.idempotency import idempotent
+from payments.serializers import orders as serializers
 from payments.waiting import wait_until
 from payments.webhooks import inbox
 

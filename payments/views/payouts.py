@@ -12,11 +12,11 @@ from notevault.accounts.authentication import IsSeller
 from notevault.kit import clock
 from notevault.kit.pagination import PageRequest, paginate
 from notevault.kit.views import APIView
-from payments import payout_examples as examples
-from payments import payout_serializers as serializers
 from payments import payouts
+from payments.examples import payouts as examples
 from payments.idempotency import idempotent
 from payments.ledger.balances import balances_of
+from payments.serializers import payouts as serializers
 from payments.states import AccountKind
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from notevault.kit.fields import ParagraphsField, UUIDField, WholeField
-from payments.serializers import MAX_CART
+from payments.serializers.orders import MAX_CART
 from payments.states import Decider, Reason, RequestState
 
 # The price limit, and more than any line was ever paid.

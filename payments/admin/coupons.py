@@ -13,9 +13,9 @@ from unfold.admin import ModelAdmin
 from notevault.kit import clock, money
 from ops.admin import ReadOnlyRows
 from payments import locks
+from payments.admin.rupees import RupeesField
 from payments.models import Coupon, CouponUse
 from payments.models.coupons import TERMS
-from payments.rupees import RupeesField
 
 _TARGETS = ("scope", "category", "seller", "note", "valid_from")
 _ALWAYS = ("valid_until", "max_uses", "max_uses_per_user", "is_active")

@@ -1,7 +1,7 @@
 """Real bodies for the API's documentation."""
 
 from notevault.kit.openapi import request_example, response_example
-from payments.invoice_examples import BILLING, INVOICE
+from payments.examples.invoices import BILLING, INVOICE
 
 _NOTE_ID = "0198f0c2-b1d4-7c55-8f0e-6a2b9c3d4e5f"
 _LINE = {

@@ -18,12 +18,13 @@ from rest_framework.response import Response
 from notes.storage.local import content_disposition
 from notevault.kit import clock
 from notevault.kit.views import APIView
-from payments import invoice_examples, invoice_serializers
+from payments.examples import invoices as examples
 from payments.invoices import selectors
 from payments.invoices.issuing import issue_invoice
 from payments.invoices.page import facts_of
 from payments.invoices.paper import render_pdf
 from payments.models import Invoice
+from payments.serializers import invoices as serializers
 
 PDF = {(200, "application/pdf"): OpenApiTypes.BINARY}
 
@@ -59,8 +60,8 @@ class CreditNoteListView(APIView):
         operation_id="list_credit_notes",
         tags=["after"],
         summary="What corrects the invoice of an order, the oldest first",
-        responses={200: invoice_serializers.CreditNoteListResponse},
-        examples=[invoice_examples.CREDIT_NOTES],
+        responses={200: serializers.CreditNoteListResponse},
+        examples=[examples.CREDIT_NOTES],
     )
     def get(self, request: Request, order_id: UUID) -> Response:
         notes = selectors.list_notes(order_id=order_id, buyer_id=self.user_id)

@@ -8,7 +8,7 @@ from django.core.validators import RegexValidator
 from rest_framework import serializers
 
 from notevault.kit.fields import TextField, UUIDField
-from payments.invoice_serializers import BillingFields, OrderInvoiceResponse
+from payments.serializers.invoices import BillingFields, OrderInvoiceResponse
 from payments.states import ItemOutcome, OrderState
 
 MAX_CART = 50

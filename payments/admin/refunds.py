@@ -27,6 +27,7 @@ from notevault.kit.errors import DomainError
 from notevault.kit.ids import uuid7
 from ops.admin import HistoryInline, ReadOnlyAdmin, ReadOnlyRows, ReasonForm, staff_id
 from payments import refund_requests, reversals
+from payments.admin.rupees import RupeesField
 from payments.models import (
     Order,
     OrderItem,
@@ -36,7 +37,6 @@ from payments.models import (
     RequestMove,
 )
 from payments.refund_requests.quoting import Quote
-from payments.rupees import RupeesField
 from payments.states import Reason
 
 MAY_DECIDE = "payments.decide_refund"

@@ -11,6 +11,8 @@ from rest_framework import serializers
 from notevault.kit.fields import TextField, WholeField
 from payments.states import PayoutState
 
+# ₹10 crore: more than a bank takes in one such transfer.
+_MOST_PAISE = 10_000_000_000
 # Latin letters, as bank files have them, and none of the signs that begin a formula.
 _HOLDER = RegexValidator(
     r"^[A-Za-z][A-Za-z0-9 .,'&/()-]{1,98}[A-Za-z0-9.)]$",
@@ -35,7 +37,9 @@ class BankAccountRequest(serializers.Serializer[Any]):
 class PayoutRequest(serializers.Serializer[Any]):
     """Either a UPI id or a bank account."""
 
-    amount_paise = WholeField(min_value=1, help_text="At least 10000, which is ₹100.")
+    amount_paise = WholeField(
+        min_value=1, max_value=_MOST_PAISE, help_text="At least 10000, which is ₹100."
+    )
     upi_id = TextField(required=False, max_length=100, validators=[_UPI_ID])
     bank_account = BankAccountRequest(required=False)
 

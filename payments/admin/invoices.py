@@ -15,10 +15,11 @@ from django.utils.safestring import SafeString
 
 from notevault.kit import money
 from ops.admin import ReadOnlyAdmin
-from payments.invoice_views import pdf_response
 from payments.models import Invoice
+from payments.views.invoices import pdf_response
 
 
+@admin.register(Invoice)
 class InvoiceAdmin(ReadOnlyAdmin):
     list_display = ("number", "kind", "buyer_name", "buyer_state", "total", "issued_at", "paper")
     list_filter = ("kind", "financial_year", "place_of_supply")

@@ -12,6 +12,14 @@ class Migration(migrations.Migration):
 
     operations = [
         AddIndexConcurrently(
+            model_name='refund',
+            index=models.Index(condition=models.Q(('request__isnull', False)), fields=['request'], name='refunds_of_request'),
+        ),
+        AddIndexConcurrently(
+            model_name='orderitem',
+            index=models.Index(condition=models.Q(('release_at__isnull', False), ('released_at', None)), fields=['release_at'], name='items_in_escrow'),
+        ),
+        AddIndexConcurrently(
             model_name='ledgerentry',
             index=models.Index(fields=['account', 'at'], name='entries_of_account_by_time'),
         ),

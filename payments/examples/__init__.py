@@ -1,0 +1,1 @@
+"""Examples of requests and answers, for the API's docs."""

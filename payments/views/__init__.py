@@ -1,0 +1,1 @@
+"""The endpoints: each translates a request into one call, and its outcome into an answer."""
