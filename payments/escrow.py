@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from django.db.models import F, QuerySet, Sum
 
+from notevault.kit import crash
 from ops.transactions import use_case
 from payments import locks
 from payments.ledger.posting import Leg, Posting, post
@@ -65,6 +66,8 @@ def release_batch(*, now: datetime, size: int = BATCH) -> Released:
     lines = list(_due_lines(now).filter(pk__in=found, order_id__in=free))
     OrderItem.objects.filter(pk__in=[line.pk for line in lines]).update(released_at=now)
     post([_release(line) for line in lines], now=now)
+    if lines:
+        crash.point("escrow.before_commit")
     return Released(len(lines), sum(_share_left(line) for line in lines))
 
 

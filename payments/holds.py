@@ -14,6 +14,7 @@ from django.db.models import F
 
 from alerts.models import Severity
 from alerts.services import raise_alert
+from ops import jobs
 from payments import locks, reversals
 from payments.ledger import journal
 from payments.models import Dispute, Payment
@@ -43,8 +44,19 @@ def fit(*, payment: Payment, now: datetime, room_paise: int = 0) -> None:
         _let_go(dispute, payment, now)
     for dispute, target in targets:
         _hold(dispute, payment, target, now)
-        if dispute.state == DisputeState.LOST and target < was_held[dispute.pk]:
-            tell_if_taken_twice(dispute, payment, now)
+        if dispute.state == DisputeState.LOST:
+            credit(dispute)
+            if target < was_held[dispute.pk]:
+                tell_if_taken_twice(dispute, payment, now)
+
+
+def credit(dispute: Dispute) -> None:
+    """Have a job write the buyer's note of what a lost dispute takes from the lines now."""
+    jobs.defer(
+        "payments.tasks.issue_credit_note",
+        once_per=f"credit-dispute:{dispute.pk}",
+        dispute_id=str(dispute.pk),
+    )
 
 
 def tell_if_taken_twice(dispute: Dispute, payment: Payment, now: datetime) -> None:

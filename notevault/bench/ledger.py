@@ -26,7 +26,7 @@ from notevault.accounts.models import User
 from notevault.bench import history
 from notevault.bench.report import Outcome, Promise, row_of
 from notevault.bench.unpaid import Unpaid, open_orders
-from notevault.chaos.world import make_people
+from notevault.chaos.people import make_people
 from notevault.kit import clock
 from payments import locks
 from payments.ledger.balances import balance_paise

@@ -14,7 +14,8 @@ from django.db.models import F
 
 from notevault.bench import client
 from notevault.bench.traffic import Traffic
-from notevault.chaos.world import World, make_people
+from notevault.chaos.people import make_people
+from notevault.chaos.world import World
 from ops import breakers
 from ops.models import CircuitBreaker
 from ops.states import BreakerState, Forced

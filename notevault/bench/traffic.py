@@ -13,7 +13,7 @@ from uuid import uuid4
 from django.conf import settings
 
 from notevault.bench.client import Reply, Request
-from notevault.chaos.world import Buyer, People
+from notevault.chaos.people import People, Person
 from notevault.demo.processes import DemoFailed
 from notevault.kit import clock
 from payments.gateways.signatures import sign
@@ -86,7 +86,7 @@ def _pages(people: People) -> Iterator[str]:
         yield f"{API}/notes/{note}"
 
 
-def _bearer(buyer: Buyer) -> str:
+def _bearer(buyer: Person) -> str:
     return f"Bearer {buyer.token}"
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from notes.models import NoteAccess
+from notevault.chaos import after_sale_books
+from notevault.chaos.banks import Transfer
 from notevault.chaos.gateway import Sandbox
 from notevault.chaos.records import Records
 from notevault.chaos.state import (
@@ -33,7 +35,7 @@ PASSING = {"request_id", "dead_letter_id"}
 PERIODIC = {"timestamp"}
 
 
-def read(*, sandbox: Sandbox, records: Records) -> State:
+def read(*, sandbox: Sandbox, records: Records, transfers: list[Transfer]) -> State:
     """Ours first: what the gateway does meanwhile is then not known here yet, never the
     other way round."""
     ours = _read_ours()
@@ -41,11 +43,18 @@ def read(*, sandbox: Sandbox, records: Records) -> State:
         gateway_orders=[entities.order_from(e) for e in sandbox.list_all("/v1/orders")],
         gateway_payments=[entities.payment_from(e) for e in sandbox.list_all("/v1/payments")],
         gateway_refunds=[entities.refund_from(e) for e in sandbox.list_all("/v1/refunds")],
+        gateway_disputes=[entities.dispute_from(e) for e in sandbox.list_all("/v1/disputes")],
         gateway_events=[
             GatewayEvent(e["id"], e["event"], e["state"] == "delivered")
             for e in sandbox.list_all("/events")
         ],
-        promises=Promises(frozenset(records.orders), frozenset(records.paid)),
+        transfers=transfers,
+        promises=Promises(
+            frozenset(records.orders),
+            frozenset(records.paid),
+            frozenset(records.requests),
+            frozenset(records.payouts),
+        ),
         **ours,
     )
 
@@ -57,6 +66,7 @@ def _read_ours() -> dict[str, Any]:
         "lines": [OurLine(*row) for row in OrderItem.objects.values_list(*LINE)],
         "payments": [OurPayment(*row) for row in Payment.objects.values_list(*PAYMENT)],
         "refunds": list(_refunds()),
+        **after_sale_books.read(),
         "accesses": [
             OurAccess(*row)
             for row in NoteAccess.objects.filter(revoked_at=None).values_list(*ACCESS)
@@ -90,6 +100,7 @@ def _refunds() -> Iterator[OurRefund]:
             amount_paise=refund.amount_paise,
             why=refund.why,
             gateway_refund_id=refund.gateway_refund_id,
+            request_id=refund.request_id,
         )
 
 

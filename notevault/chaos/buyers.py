@@ -9,12 +9,13 @@ from collections.abc import Iterator
 import requests
 import structlog
 
+from notevault.chaos.people import People
 from notevault.chaos.plans import Plan
 from notevault.chaos.purchase import Instruments, Purchase
 from notevault.chaos.records import Records
 from notevault.chaos.shop import Shop
 from notevault.chaos.staff import Staff
-from notevault.chaos.world import People, World
+from notevault.chaos.world import World
 
 THREADS = 18
 GO_HOME_WITHIN_S = 45.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import requests
@@ -60,6 +60,28 @@ class Sandbox:
     def act(self, payment_id: str, action: str, **body: Any) -> Entity:
         """Something that happens at the gateway without us, such as a dashboard refund."""
         return self._call("POST", f"/payments/{payment_id}/{action}", json=body)
+
+    def move_dispute(self, dispute_id: str, step: str, **body: Any) -> Entity:
+        return self._call("POST", f"/disputes/{dispute_id}/{step}", json=body)
+
+    def return_refund(self, refund_id: str) -> Entity:
+        """Its buyer's bank sends a processed refund back."""
+        return self._call("POST", f"/refunds/{refund_id}/fail", json={})
+
+    def replay(self, event_id: str) -> Entity:
+        return self._call("POST", f"/events/{event_id}/replay", json={})
+
+    def list_new_events(self, known: Collection[str]) -> list[Entity]:
+        """Those since the newest of the known ones, the newest first."""
+        found: list[Entity] = []
+        skip = 0
+        while True:
+            page = self._call("GET", "/events", params={"count": PAGE, "skip": skip})["items"]
+            fresh = [event for event in page if event["id"] not in known]
+            found += fresh
+            skip += PAGE
+            if len(fresh) < PAGE:
+                return found
 
     def capture_again(self, order_id: str) -> Entity:
         return self._call("POST", f"/orders/{order_id}/second-capture", json={})

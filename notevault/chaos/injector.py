@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import signal
 import time
@@ -138,6 +139,9 @@ class Injector:
     def _act(self, fault: Fault) -> None:
         """Something at the gateway with one of the payments so far, unless there is none or
         the gateway refuses: one that is refunded already."""
+        if fault.name == "refund_returned":
+            self._return_refund(fault)
+            return
         payment = self._records.pick_payment(fault.pick, failed=fault.name == "late_authorisation")
         if payment is None:
             return
@@ -146,6 +150,17 @@ class Injector:
         except SandboxRefused:
             return
         self._count_done(fault)
+
+    def _return_refund(self, fault: Fault) -> None:
+        """One of the refunds that are made; the bank that returns it twice is refused."""
+        events = self._world.sandbox.list_all("/events")
+        made = [e["body"]["payload"] for e in events if e["event"] == "refund.processed"]
+        if not made:
+            return
+        refund = made[int(fault.pick * len(made))]["refund"]["entity"]
+        with contextlib.suppress(SandboxRefused):
+            self._world.sandbox.return_refund(refund["id"])
+            self._count_done(fault)
 
     def _act_on(self, name: str, payment: PaymentMade) -> None:
         sandbox = self._world.sandbox
@@ -159,5 +174,8 @@ class Injector:
                 sandbox.capture_again(payment.gateway_order_id)
             case "dispute":
                 sandbox.act(payment.payment_id, "dispute")
+            case "dispute_part":
+                part = max(payment.amount_paise // 3, LEAST_REFUND_PAISE)
+                sandbox.act(payment.payment_id, "dispute", amount=part)
             case "late_authorisation":
                 sandbox.act(payment.payment_id, "authorize")

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from random import Random
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Way(Enum):
@@ -24,6 +27,17 @@ class Way(Enum):
     """Reports payments with a forged signature and from another account."""
 
 
+class Claim(Enum):
+    """What a buyer asks to have back of what they have bought."""
+
+    NOTHING = auto()
+    ALL = auto()
+    PART = auto()
+    """A part of the price of one note, which they keep."""
+    AFTER_READING = auto()
+    """All, though they have downloaded it: no rule decides that."""
+
+
 WAYS = {
     Way.PAYS: 52,
     Way.PAYS_TWICE: 9,
@@ -35,6 +49,8 @@ WAYS = {
     Way.PAYS_WITHDRAWN: 3,
     Way.LIES: 5,
 }
+CLAIMS = {Claim.NOTHING: 40, Claim.ALL: 22, Claim.PART: 18, Claim.AFTER_READING: 20}
+REASONS = {"file_broken": 1, "not_as_described": 4, "bought_by_mistake": 3, "other": 2}
 METHODS: dict[str, int] = {"upi": 6, "card": 2, "netbanking": 2}
 
 
@@ -53,6 +69,10 @@ class Plan:
     fails_first: bool
     reports: int
     think_s: float
+    has_coupon: bool
+    claim: Claim
+    reason: str
+    claims_twice: bool
 
 
 def make_plans(*, seed: int, buyers: int, notes: int) -> Iterator[Plan]:
@@ -65,11 +85,19 @@ def make_plans(*, seed: int, buyers: int, notes: int) -> Iterator[Plan]:
             number=number,
             buyer=dice.randrange(buyers),
             notes=tuple(dice.sample(range(notes), dice.choice((1, 1, 1, 2, 3)))),
-            way=dice.choices(list(WAYS), list(WAYS.values()))[0],
+            way=_one_of(WAYS, dice),
             has_key=dice.random() < 0.6,
             repeats_order=dice.random() < 0.15,
-            method=dice.choices(list(METHODS), list(METHODS.values()))[0],
+            method=_one_of(METHODS, dice),
             fails_first=dice.random() < 0.1,
             reports=dice.choice((0, 0, 0, 1, 1, 1, 1, 2, 3)),
             think_s=round(dice.uniform(0, 0.6), 2),
+            has_coupon=dice.random() < 0.3,
+            claim=_one_of(CLAIMS, dice),
+            reason=_one_of(REASONS, dice),
+            claims_twice=dice.random() < 0.4,
         )
+
+
+def _one_of(shares: dict[T, int], dice: Random) -> T:
+    return dice.choices(list(shares), list(shares.values()))[0]

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from notevault.chaos.claims import make_claim
 from notevault.chaos.gateway import FAILING_VPA, FIELDS, Sandbox
+from notevault.chaos.people import COUPON, People
 from notevault.chaos.plans import Plan, Way
 from notevault.chaos.records import PaymentMade, Records
 from notevault.chaos.shop import Answer, Shop
 from notevault.chaos.staff import Staff
-from notevault.chaos.world import People
 
 Entity = dict[str, Any]
 
@@ -60,25 +61,32 @@ class Purchase:
         if order is not None:
             time.sleep(self.plan.think_s)
             HOW[self.plan.way](self, order)
+            make_claim(self.plan, order, buyer=self.buyer, shop=self.shop, records=self.records)
 
     # Ordering
 
     def order(self) -> Entity | None:
         """An order that can be paid, or None: owned already, or the shop gave no answer."""
         key = secrets.token_hex(12) if self.plan.has_key else ""
-        answer = self._post_order(key)
+        answer = self._post_order(key, COUPON if self.plan.has_coupon else None)
+        if answer.code.startswith("coupon_"):
+            key = secrets.token_hex(12) if key else ""
+            answer = self._post_order(key)
         if answer.code == "note_in_open_order":
             return self.take_up(str(answer.body.get("order_id", "")))
         if not answer.is_success:
             return None
         if self.plan.repeats_order:
-            again = self._post_order(key)
+            again = self._post_order(key, answer.body.get("coupon_code"))
             if again.is_success and again.body["id"] != answer.body["id"]:
                 self.records.note_wrong(f"a repeated order gave {again.body['id']} as well")
         return answer.body if answer.body["next_action"] == "pay" else None
 
-    def _post_order(self, key: str) -> Answer:
-        answer = self._call("POST", "/orders", body={"note_ids": self.note_ids}, key=key)
+    def _post_order(self, key: str, coupon: str | None = None) -> Answer:
+        wanted: Entity = {"note_ids": self.note_ids}
+        if coupon:
+            wanted["coupon_code"] = coupon
+        answer = self._call("POST", "/orders", body=wanted, key=key)
         if answer.is_success:
             self.records.note_order(answer.body)
         return answer

@@ -53,6 +53,10 @@ class Records:
     """Ids that buyers were given in an answer of success."""
     paid: set[str] = field(default_factory=set)
     """Orders of which an answer said that they are paid."""
+    requests: set[str] = field(default_factory=set)
+    """Refund requests that were answered with success."""
+    payouts: set[str] = field(default_factory=set)
+    """Payouts that were."""
     purchases: int = 0
     slowest_s: float = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -102,6 +106,14 @@ class Records:
             self.orders.add(str(order["id"]))
             if order["state"] == "paid":
                 self.paid.add(str(order["id"]))
+
+    def note_request(self, request_id: str) -> None:
+        with self._lock:
+            self.requests.add(request_id)
+
+    def note_payout(self, payout_id: str) -> None:
+        with self._lock:
+            self.payouts.add(payout_id)
 
     def note_payment(self, payment: PaymentMade) -> None:
         with self._lock:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from uuid import UUID
 
+from notevault.chaos import after_sale, money_out
+from notevault.chaos.findings import Finding, Harm
 from notevault.chaos.state import OurPayment, State
 from payments.gateways.base import GatewayPayment
 from payments.states import EventState, OrderState, PaymentState, RefundState
@@ -19,22 +19,6 @@ RECEIPT = "nv_"
 PAID = (OrderState.PAID, OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED)
 CLOSED = (OrderState.EXPIRED, OrderState.CANCELLED, OrderState.FAILED)
 OWED = (RefundState.REQUESTED, RefundState.PENDING)
-
-
-class Harm(StrEnum):
-    LOST = "lost"
-    """Money without access or refund; an order, an event or a job that is gone."""
-    DOUBLED = "doubled"
-    """Two of what there may be one of; access and refund; access without money."""
-    STUCK = "stuck"
-    """Nothing is lost, but it is not finished either."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    harm: Harm
-    what: str
-    order_id: UUID | None = None
 
 
 def judge(state: State) -> list[Finding]:
@@ -76,23 +60,24 @@ def _quarantined(state: State, payment: GatewayPayment, ours: OurPayment) -> Ite
 
 
 def _accounted(state: State, payment: GatewayPayment, ours: OurPayment) -> Iterator[Finding]:
-    """What the buyer keeps and what came back add up to what was captured."""
+    """What the buyer keeps, what came back and what disputes took add up to what was
+    captured. A dispute may take what was refunded before it was heard of, and what is
+    refunded in the dashboard nobody here can prevent: so of those only as much counts as
+    the others leave."""
     amount, order_id = payment.amount_paise, ours.order_id
     made = state.gateway_refunds_of.get(payment.id, [])
     keys = {refund.key for refund in state.refunds_of.get(payment.id, [])}
     back = sum(refund.amount_paise for refund in made)
     back_by_us = sum(refund.amount_paise for refund in made if refund.receipt in keys)
+    lost = min(state.lost_paise_of[payment.id], max(0, amount - back))
     kept = state.kept_paise_of[order_id] if ours.settles else 0
+    what = f"{payment.id}: {amount} captured, {kept} kept, {back} back, {lost} lost in disputes"
     if ours.state not in (PaymentState.CAPTURED, PaymentState.REFUNDED):
         yield Finding(Harm.LOST, f"captured {payment.id} is {ours.state} here", order_id)
-    elif kept + back < amount:
-        yield Finding(
-            Harm.LOST, f"{payment.id}: {amount} captured, {kept} kept, {back} back", order_id
-        )
-    elif kept and (back >= amount or kept + back_by_us > amount):
-        yield Finding(
-            Harm.DOUBLED, f"{payment.id}: {amount} captured, {kept} kept, {back} back", order_id
-        )
+    elif kept + back + lost < amount:
+        yield Finding(Harm.LOST, what, order_id)
+    elif kept and (back + lost >= amount or kept + back_by_us + lost > amount):
+        yield Finding(Harm.DOUBLED, what, order_id)
     elif back >= amount and ours.state != PaymentState.REFUNDED:
         yield Finding(Harm.STUCK, f"{payment.id} is refunded there, {ours.state} here", order_id)
 
@@ -123,6 +108,7 @@ def our_refunds(state: State) -> Iterator[Finding]:
     One that failed is no finding of its own: its money is, unless it went back otherwise.
     """
     made = {refund.id for refund in state.gateway_refunds if refund.status != "failed"}
+    ours = {refund.id for refund in state.gateway_refunds if refund.receipt and refund.id in made}
     for payment_id, refunds in state.refunds_of.items():
         order_id = state.payment_by_id[payment_id].order_id
         for refund in refunds:
@@ -130,25 +116,26 @@ def our_refunds(state: State) -> Iterator[Finding]:
                 yield Finding(Harm.STUCK, f"refund of {payment_id} is {refund.state}", order_id)
             elif refund.state == RefundState.PROCESSED and refund.gateway_refund_id not in made:
                 yield Finding(Harm.LOST, f"refund of {payment_id} is not at the gateway", order_id)
-        asked = Counter(refund.why for refund in refunds if refund.key in _receipts(state))
-        for why in (why for why, times in asked.items() if times > 1):
-            yield Finding(Harm.DOUBLED, f"{payment_id} refunded twice: {why}", order_id)
-
-
-def _receipts(state: State) -> set[str]:
-    return {refund.receipt for refund in state.gateway_refunds}
+        asked = Counter((r.why, r.request_id) for r in refunds if r.gateway_refund_id in ours)
+        for (why, _), times in asked.items():
+            if times > 1:
+                yield Finding(Harm.DOUBLED, f"{payment_id} refunded twice: {why}", order_id)
 
 
 def accesses(state: State) -> Iterator[Finding]:
-    """I2: one live access per buyer and note, and none without money."""
+    """I2: one live access per buyer and note, none without money, none whose price has
+    gone back."""
     pairs = Counter((access.buyer_id, access.note_id) for access in state.accesses)
     captured = {payment.id for payment in state.gateway_payments if payment.is_captured}
     paid_for = {p.order_id for p in state.payments if p.settles and p.id in captured}
     order_of = {line.id: line.order_id for line in state.lines}
+    paid = {line.id: line.paid_paise for line in state.lines}
     for access in state.accesses:
         order_id = order_of.get(access.line_id)
         if pairs[access.buyer_id, access.note_id] > 1:
             yield Finding(Harm.DOUBLED, f"two live accesses to note {access.note_id}", order_id)
+        if state.returned_paise_of[access.line_id] >= (paid.get(access.line_id) or 1):
+            yield Finding(Harm.DOUBLED, f"access to {access.note_id}, which went back", order_id)
         order = state.order_by_id.get(order_id) if order_id else None
         is_free = order is not None and order.total_paise == 0
         if order_id not in paid_for and not is_free:
@@ -174,10 +161,16 @@ def gateway_orders(state: State) -> Iterator[Finding]:
 
 
 def promises(state: State) -> Iterator[Finding]:
-    """What a buyer was told is kept, whatever was killed afterwards."""
+    """What somebody was told is kept, whatever was killed afterwards."""
     by_id = {str(order.id): order for order in state.orders}
     for order_id in sorted(state.promises.orders - by_id.keys()):
         yield Finding(Harm.LOST, "an order that was answered is gone", UUID(order_id))
+    for what, told, rows in (
+        ("refund request", state.promises.requests, state.requests),
+        ("payout", state.promises.payouts, state.payouts),
+    ):
+        for row_id in sorted(told - {str(row.id) for row in rows}):
+            yield Finding(Harm.LOST, f"{what} {row_id} that was answered is gone")
     for order_id in sorted(state.promises.paid & by_id.keys()):
         order = by_id[order_id]
         if order.state not in PAID:
@@ -214,4 +207,6 @@ RULES: tuple[Rule, ...] = (
     promises,
     events,
     jobs,
+    *after_sale.RULES,
+    *money_out.RULES,
 )

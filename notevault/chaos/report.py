@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from notevault.chaos import evidence
-from notevault.chaos.referee import Harm
+from notevault.chaos.findings import Harm
 from notevault.chaos.schedule import KINDS, Family
 from notevault.chaos.simulation import Outcome
+from notevault.chaos.state import State
 from payments.states import PaymentState
 
 SHOWN = 10
@@ -48,11 +50,35 @@ def _shop(outcome: Outcome) -> Iterator[str]:
     yield f"  payments       {len(state.gateway_payments)}, {outcome.captured} captured"
     yield f"  accesses       {len(state.accesses)} live"
     yield f"  refunds        {len(state.gateway_refunds)}"
+    yield from _after_sale(state)
     yield f"  quarantined    {states[PaymentState.QUARANTINED]}, waiting for staff"
     yield f"  events         {len(state.events)} stored of {len(state.gateway_events)}"
     poison = outcome.counts.fired["poison_event"]
     yield f"  dead letters   {len(state.open_letters)} open, of {poison} poison events"
     yield f"  restarts       {restarts or 'none'}"
+
+
+def _after_sale(state: State) -> Iterator[str]:
+    yield f"  asked back     {_by_state(state.requests)}"
+    yield f"  disputes       {_by_state(state.disputes)}"
+    yield f"  payouts        {_by_state(state.payouts)}, {len(state.transfers)} at the bank"
+    for coupon in state.coupons:
+        yield f"  coupon         {coupon.in_time} uses of {coupon.limit}"
+    kinds = Counter(invoice.kind for invoice in state.invoices)
+    yield f"  documents      {_counted(kinds)}"
+
+
+class HasState(Protocol):
+    @property
+    def state(self) -> str: ...
+
+
+def _by_state(rows: Sequence[HasState]) -> str:
+    return f"{len(rows)}: {_counted(Counter(row.state for row in rows))}"
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "none"
 
 
 def _verdict(outcome: Outcome, seed: int) -> Iterator[str]:

@@ -38,6 +38,8 @@ API_CALLS = {
     "list_orders": 6,
     "capture_payment": 6,
     "list_payment_refunds": 1,
+    "fetch_dispute": 2,
+    "list_disputes": 1,
     "*": 3,
 }
 EVENTS = {
@@ -46,6 +48,11 @@ EVENTS = {
     "payment.authorized": 15,
     "payment.failed": 5,
     "refund.processed": 10,
+    "refund.failed": 2,
+    "payment.dispute.created": 6,
+    "payment.dispute.under_review": 3,
+    "payment.dispute.won": 4,
+    "payment.dispute.lost": 4,
     "*": 15,
 }
 ANYWHERE = {"": 1}
@@ -87,7 +94,9 @@ KINDS = (
     Kind(Family.DASHBOARD, "dashboard_refund", 15, ANYWHERE),
     Kind(Family.DASHBOARD, "dashboard_refund_part", 10, ANYWHERE),
     Kind(Family.DASHBOARD, "second_capture", 20, ANYWHERE),
-    Kind(Family.DASHBOARD, "dispute", 10, ANYWHERE),
+    Kind(Family.DASHBOARD, "refund_returned", 10, ANYWHERE),
+    Kind(Family.DASHBOARD, "dispute", 15, ANYWHERE),
+    Kind(Family.DASHBOARD, "dispute_part", 10, ANYWHERE),
     Kind(Family.DASHBOARD, "late_authorisation", 15, ANYWHERE),
     *(
         Kind(Family.CRASH, point, 5, ANYWHERE)
@@ -100,6 +109,12 @@ KINDS = (
             "settlement.committed",
             "refund.before_call",
             "refund.gateway_accepted",
+            "refund.before_result_commit",
+            "refund.approved",
+            "dispute.before_commit",
+            "escrow.before_commit",
+            "payout.before_commit",
+            "invoice.before_commit",
             "capture.gateway_captured",
             "jobs.done_not_marked",
             "idempotency.answer_not_stored",

@@ -13,15 +13,17 @@ from django.conf import settings
 
 from notevault.chaos import books, referee
 from notevault.chaos.buyers import Buyers
+from notevault.chaos.findings import Finding
 from notevault.chaos.injector import Counts, Injector
+from notevault.chaos.office import Office
+from notevault.chaos.people import People
 from notevault.chaos.plans import Plan
 from notevault.chaos.records import Records
-from notevault.chaos.referee import Finding
 from notevault.chaos.schedule import Fault
 from notevault.chaos.staff import patiently
 from notevault.chaos.state import State
 from notevault.chaos.supervisor import Supervisor
-from notevault.chaos.world import People, World
+from notevault.chaos.world import World
 
 CONVERGE_WITHIN_S = 60.0
 LOOK_EVERY_S = 2.0
@@ -53,7 +55,8 @@ class Outcome:
 
 
 class Simulation:
-    def __init__(self, *, world: World, people: People, plans: Iterator[Plan]) -> None:
+    def __init__(self, *, seed: int, world: World, people: People, plans: Iterator[Plan]) -> None:
+        self._seed = seed
         self._world = world
         self._people = people
         self._plans = plans
@@ -71,12 +74,18 @@ class Simulation:
                 records=self._records,
                 instruments=self._injector.instruments,
             )
+            office = Office(
+                seed=self._seed, world=self._world, people=self._people, records=self._records
+            )
             buyers.start()
+            office.open()
             self._injector.run(schedule, watch)
             self._injector.clear()
             last_fault_at = time.monotonic()
             buyers.send_home()
-            findings, state = self._converge(last_fault_at + CONVERGE_WITHIN_S)
+            office.take_no_more()
+            findings, state = self._converge(office, last_fault_at + CONVERGE_WITHIN_S)
+            office.close()
             took = time.monotonic() - last_fault_at
             ledger = verify_ledger(self._world)
         return Outcome(
@@ -90,18 +99,20 @@ class Simulation:
             shopping_s=last_fault_at - started,
         )
 
-    def _converge(self, deadline: float) -> tuple[list[Finding], State]:
+    def _converge(self, office: Office, deadline: float) -> tuple[list[Finding], State]:
         calm = 0
         while True:
-            state = patiently(self._read)
+            state = patiently(lambda: self._read(office))
             findings = referee.judge(state)
             calm = 0 if findings else calm + 1
             if calm == CALM_LOOKS or (findings and time.monotonic() > deadline):
                 return findings, state
             time.sleep(LOOK_EVERY_S)
 
-    def _read(self) -> State:
-        return books.read(sandbox=self._world.sandbox, records=self._records)
+    def _read(self, office: Office) -> State:
+        return books.read(
+            sandbox=self._world.sandbox, records=self._records, transfers=office.transfers
+        )
 
 
 def verify_ledger(world: World) -> str:

@@ -13,6 +13,7 @@ from django.db import InterfaceError, OperationalError, connection
 from notes.models import Note
 from notes.states import NoteState
 from notevault.kit import clock
+from notevault.kit.errors import DomainError
 from payments.models import Order
 
 T = TypeVar("T")
@@ -30,6 +31,15 @@ def patiently(work: Callable[[], T]) -> T:
                 raise
             connection.close()
             time.sleep(0.2)
+
+
+def refused(work: Callable[[], object]) -> str:
+    """Why the house refuses it; empty when it is done."""
+    try:
+        patiently(work)
+    except DomainError as refusal:
+        return refusal.code
+    return ""
 
 
 class Staff:

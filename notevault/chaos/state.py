@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import TypeVar
 from uuid import UUID
 
-from payments.gateways.base import GatewayOrder, GatewayPayment, GatewayRefund
+from notevault.chaos.banks import Transfer
+from payments.gateways.base import GatewayDispute, GatewayOrder, GatewayPayment, GatewayRefund
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -58,6 +59,87 @@ class OurRefund:
     amount_paise: int
     why: str
     gateway_refund_id: str | None
+    request_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class OurReversal:
+    """What a refund, by our key, or a dispute, by the gateway's id, takes from a line now."""
+
+    line_id: UUID
+    amount_paise: int
+    refund_key: str = ""
+    dispute_id: str = ""
+
+
+@dataclass(frozen=True)
+class OurRequest:
+    """`approvers` are the people who said yes."""
+
+    id: UUID
+    order_id: UUID
+    state: str
+    amount_paise: int
+    decider: str
+    approvers: frozenset[UUID]
+
+
+@dataclass(frozen=True)
+class OurDispute:
+    """`id` is the gateway's, `key` grows with the time at which we heard of it, as the keys
+    of refunds do."""
+
+    id: str
+    key: str
+    payment_id: str
+    state: str
+    deducted_paise: int
+
+
+@dataclass(frozen=True)
+class OurPayout:
+    """`code` is its name at the bank, whichever attempt; `balance_paise` is what it left
+    of the available balance."""
+
+    id: UUID
+    code: str
+    seller_id: UUID
+    state: str
+    amount_paise: int
+    utr: str
+    balance_paise: int
+
+
+@dataclass(frozen=True)
+class OurSeller:
+    """By the ledger: what has ever left escrow, and what is on its way to the bank."""
+
+    id: UUID
+    released_paise: int
+    in_transit_paise: int
+
+
+@dataclass(frozen=True)
+class OurCoupon:
+    """How many orders have it, reserved or spent, and ever since they were placed."""
+
+    code: str
+    limit: int
+    in_time: int
+
+
+@dataclass(frozen=True)
+class OurUse:
+    order_id: UUID
+    state: str
+
+
+@dataclass(frozen=True)
+class OurInvoice:
+    series: str
+    serial: int
+    order_id: UUID
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -87,10 +169,12 @@ class OurJob:
 
 @dataclass(frozen=True)
 class Promises:
-    """What buyers were told in answers of success: order ids."""
+    """What people were told in answers of success: ids of orders, requests, payouts."""
 
     orders: frozenset[str] = frozenset()
     paid: frozenset[str] = frozenset()
+    requests: frozenset[str] = frozenset()
+    payouts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -100,11 +184,21 @@ class State:
     gateway_orders: list[GatewayOrder] = field(default_factory=list)
     gateway_payments: list[GatewayPayment] = field(default_factory=list)
     gateway_refunds: list[GatewayRefund] = field(default_factory=list)
+    gateway_disputes: list[GatewayDispute] = field(default_factory=list)
     gateway_events: list[GatewayEvent] = field(default_factory=list)
+    transfers: list[Transfer] = field(default_factory=list)
     orders: list[OurOrder] = field(default_factory=list)
     lines: list[OurLine] = field(default_factory=list)
     payments: list[OurPayment] = field(default_factory=list)
     refunds: list[OurRefund] = field(default_factory=list)
+    reversals: list[OurReversal] = field(default_factory=list)
+    requests: list[OurRequest] = field(default_factory=list)
+    disputes: list[OurDispute] = field(default_factory=list)
+    payouts: list[OurPayout] = field(default_factory=list)
+    sellers: list[OurSeller] = field(default_factory=list)
+    coupons: list[OurCoupon] = field(default_factory=list)
+    uses: list[OurUse] = field(default_factory=list)
+    invoices: list[OurInvoice] = field(default_factory=list)
     accesses: list[OurAccess] = field(default_factory=list)
     events: list[OurEvent] = field(default_factory=list)
     failed_jobs: list[OurJob] = field(default_factory=list)
@@ -135,12 +229,40 @@ class State:
         return _grouped(self.refunds, lambda refund: refund.payment_id)
 
     @cached_property
+    def lost_paise_of(self) -> dict[str, int]:
+        """By payment: what the gateway took for disputes that were lost."""
+        lost: dict[str, int] = defaultdict(int)
+        for dispute in self.gateway_disputes:
+            lost[dispute.payment_id] += dispute.deducted_paise
+        return lost
+
+    @cached_property
+    def captured_paise_of(self) -> dict[str, int]:
+        return {p.id: p.amount_paise for p in self.gateway_payments if p.is_captured}
+
+    @cached_property
+    def returned_paise_of(self) -> dict[UUID, int]:
+        """By line: what of its price has gone at the gateway, by refunds that are made and
+        disputes that are lost, as our books share it among the lines."""
+        made = {refund.id for refund in self.gateway_refunds if refund.status != "failed"}
+        keys = {r.key for r in self.refunds if r.gateway_refund_id in made}
+        keys |= {refund.receipt for refund in self.gateway_refunds if refund.id in made}
+        lost = {dispute.id for dispute in self.gateway_disputes if dispute.status == "lost"}
+        returned: dict[UUID, int] = defaultdict(int)
+        for row in self.reversals:
+            if row.refund_key in keys or row.dispute_id in lost:
+                returned[row.line_id] += row.amount_paise
+        return returned
+
+    @cached_property
     def kept_paise_of(self) -> dict[UUID, int]:
-        """By order: what was paid for its lines that the buyer may read now."""
+        """By order: what was paid for its lines that the buyer may read now, less what has
+        gone back of their prices."""
         live = {access.line_id for access in self.accesses}
         kept: dict[UUID, int] = defaultdict(int)
         for line in self.lines:
-            kept[line.order_id] += line.paid_paise if line.id in live else 0
+            if line.id in live:
+                kept[line.order_id] += max(0, line.paid_paise - self.returned_paise_of[line.id])
         return kept
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from alerts.models import Severity
 from alerts.services import raise_alert
-from notevault.kit import clock, money
-from ops import jobs
+from notevault.kit import clock, crash, money
 from ops.transactions import use_case
 from payments import fulfilment, holds, locks
 from payments.gateways.base import GatewayDispute
@@ -55,6 +54,7 @@ def take_in(*, heard: GatewayDispute, to: DisputeState, source: str, now: dateti
     _learn(dispute, heard)
     if is_new or has_moved:
         _tell(dispute, payment, now)
+        crash.point("dispute.before_commit")
     return dispute
 
 
@@ -110,7 +110,7 @@ def _lose(
     fulfilment.follow_returns(order=order, payment=payment, why="a dispute was lost", now=now)
     holds.tell_if_taken_twice(dispute, payment, now)
     journal.record_dispute_lost(dispute=dispute, payment=payment, now=now)
-    jobs.defer("payments.tasks.issue_credit_note", dispute_id=str(dispute.pk))
+    holds.credit(dispute)
 
 
 def _fit(dispute: Dispute, payment: Payment, now: datetime) -> None:

@@ -12,15 +12,15 @@ def _credited(source: str, state: str) -> str:
     """SQL: refunds or disputes whose lines gave back another sum than their credit note."""
     is_kept = kept("payments.tasks.issue_credit_note", f"{source}_id", "f")
     return f"""
-        SELECT f.id, '{source} took ' || sum(r.amount_paise) || ' paise from invoiced lines, '
-               || coalesce(max(n.total_paise), 0) || ' are credited'
+        SELECT f.id, '{source} took ' || coalesce(sum(r.amount_paise), 0) || ' paise from '
+               || 'invoiced lines, ' || coalesce(max(n.total_paise), 0) || ' are credited'
         FROM payments_{source} f
-        JOIN payments_reversal r ON r.{source}_id = f.id AND r.undone_at IS NULL
+        LEFT JOIN payments_reversal r ON r.{source}_id = f.id AND r.undone_at IS NULL
         LEFT JOIN payments_invoice n ON n.reverses_id = f.id AND n.kind = 'credit_note'
             AND NOT EXISTS (SELECT FROM payments_invoice d WHERE d.corrects_id = n.id)
         WHERE f.state = '{state}' AND NOT {is_kept}
         GROUP BY f.id
-        HAVING sum(r.amount_paise) <> coalesce(max(n.total_paise), 0)
+        HAVING coalesce(sum(r.amount_paise), 0) <> coalesce(max(n.total_paise), 0)
         """
 
 

@@ -37,11 +37,12 @@ CHECKS = (
         "I1",
         "A captured payment has paid its order, or goes back whole",
         f"""
-        SELECT p.id, 'payment ' || p.gateway_payment_id || ' of order ' || p.order_id
-               || ' is captured, settles nothing, and only ' || p.claimed || ' of '
-               || p.amount_paise || ' paise go back'
+        SELECT p.id, 'payment ' || p.gateway_payment_id || ' of order ' || p.order_id || ' is '
+               || p.state || CASE WHEN p.settles THEN '' ELSE ', settles nothing,' END
+               || ' and only ' || p.claimed || ' of ' || p.amount_paise || ' paise go back'
         FROM ({_CLAIMS}) p
         WHERE p.state = 'captured' AND NOT p.settles AND p.claimed + p.failed < p.amount_paise
+           OR p.state = 'refunded' AND p.claimed < p.amount_paise
         """,
     ),
     Check(

@@ -15,6 +15,7 @@ import structlog
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
+from notevault.kit import crash
 from notevault.kit.clock import indian_day
 from ops.transactions import use_case
 from payments import locks, tax
@@ -54,19 +55,22 @@ def issue_credit_note(
 ) -> Invoice | None:
     """Credit what a processed refund or a lost dispute took back from lines of an invoice.
 
-    Repeating it gives the same note. None when it took nothing that was invoiced, or has
-    failed meanwhile.
+    Repeating it gives the same note. A dispute that takes more or less than it did when it
+    was credited has that debited again first. None when it took nothing that was invoiced,
+    or has failed meanwhile.
     """
     order = locks.lock_order(_order_id(refund_id, dispute_id))
-    taken = list(_taken_back(refund_id, dispute_id))
-    invoice = _invoice_of(order, now) if taken else None
-    if invoice is None:
-        return None
     reverses_id = refund_id or dispute_id
     last = _last_note(order, reverses_id)
+    taken = list(_taken_back(refund_id, dispute_id))
+    invoice = _invoice_of(order, now) if taken else None
+    lines = [_line_of_reversal(row, invoice) for row in taken] if invoice else []
     if last is not None and last.kind == InvoiceKind.CREDIT_NOTE:
-        return last
-    lines = [_line_of_reversal(row, invoice) for row in taken]
+        if from_json(last.lines) == lines:
+            return last
+        last = _debit(last, now)
+    if invoice is None:
+        return None
     return _correct(last or invoice, InvoiceKind.CREDIT_NOTE, lines, reverses_id, now)
 
 
@@ -83,7 +87,7 @@ def issue_debit_note(*, refund_id: UUID, now: datetime) -> Invoice | None:
         return None
     if last.kind == InvoiceKind.DEBIT_NOTE:
         return last
-    return _correct(last, InvoiceKind.DEBIT_NOTE, from_json(last.lines), refund_id, now)
+    return _debit(last, now)
 
 
 # What goes on them
@@ -176,6 +180,11 @@ def _last_note(order: Order, reverses_id: UUID | None) -> Invoice | None:
 # Their issue
 
 
+def _debit(credited: Invoice, now: datetime) -> Invoice:
+    lines = from_json(credited.lines)
+    return _correct(credited, InvoiceKind.DEBIT_NOTE, lines, credited.reverses_id, now)
+
+
 def _correct(
     corrected: Invoice,
     kind: InvoiceKind,
@@ -210,5 +219,6 @@ def _issue(kind: InvoiceKind, lines: Sequence[Line], now: datetime, **details: A
     )
     invoice.signature = seal(invoice)
     invoice.save(force_insert=True)
+    crash.point("invoice.before_commit")
     log.info("invoice.issued", kind=kind, number=number, order_id=str(invoice.order_id))
     return invoice

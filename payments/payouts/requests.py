@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from notevault.kit import money
+from notevault.kit import crash, money
 from notevault.kit.errors import DomainError
 from ops.transactions import use_case
 from payments import locks, mails
@@ -70,5 +70,6 @@ def request_payout(
     payout.save(force_insert=True)
     mails.tell(kind=mails.MailKind.PAYOUT_REQUESTED, subject_id=payout.pk)
     post([posting], now=now)
+    crash.point("payout.before_commit")
     log.info("payout.requested", payout_id=str(payout.pk), amount_paise=amount_paise)
     return payout

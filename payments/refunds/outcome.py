@@ -193,13 +193,18 @@ def _let_disputes_follow(order: Order, payment: Payment, why: str, now: datetime
 
 
 def _unrefund(payment: Payment, why: str, now: datetime) -> None:
-    """A payment that was refunded in full is again what it was before."""
+    """A payment that was refunded in full is again what it was before.
+
+    One that we heard of only when it had come and gone has bought nothing: its money is
+    here again, and staff decide what it is for.
+    """
     if payment.state != PaymentState.REFUNDED:
         return
     into = payment.moves.filter(new=PaymentState.REFUNDED).order_by("-at", "-id")
     before = into.values_list("old", flat=True).first()
-    if before in (PaymentState.CAPTURED, PaymentState.QUARANTINED):
-        payment.move(before, why=why, now=now)
+    is_captured = before == PaymentState.CAPTURED
+    to = PaymentState.CAPTURED if is_captured else PaymentState.QUARANTINED
+    payment.move(to, why=why, now=now)
 
 
 def _tell_request(refund: Refund, to: RequestState, why: str, now: datetime) -> None:

@@ -70,6 +70,11 @@ def lose_a_second_capture(order, now):
     Refund.objects.all().delete()
 
 
+def return_a_refund_and_keep_its_money(order, now):
+    Payment.objects.filter(settles=False).update(state="refunded", given_back_paise=0)
+    Refund.objects.update(state="failed")
+
+
 def unpay(order, now):
     Order.objects.update(state="awaiting_payment")
 
@@ -141,6 +146,10 @@ def give_twice(order, now):
 
 BREAKS = [
     (lose_a_second_capture, "A captured payment has paid its order, or goes back whole"),
+    (
+        return_a_refund_and_keep_its_money,
+        "A captured payment has paid its order, or goes back whole",
+    ),
     (unpay, "A settled order is paid, and a paid order is settled or free"),
     (pay_without_money, "A settled order is paid, and a paid order is settled or free"),
     (lose_the_access, "Every line of a paid order gave its access or gives its money back"),

@@ -76,6 +76,10 @@ def credit_too_little(sold):
     Reversal.objects.update(amount_paise=5001, seller_share_paise=F("seller_share_paise") + 1)
 
 
+def credit_what_no_line_gave(sold):
+    Reversal.objects.update(undone_at=sold.paid_at)
+
+
 def lose_a_dispute_without_a_word(sold):
     item = sold.items.get()
     dispute = Dispute.objects.create(
@@ -107,6 +111,7 @@ BREAKS = [
     ),
     (lose_a_document, "What a refund took from lines is credited"),
     (credit_too_little, "What a refund took from lines is credited"),
+    (credit_what_no_line_gave, "What a refund took from lines is credited"),
     (lose_a_dispute_without_a_word, "What a lost dispute took from lines is credited"),
 ]
 

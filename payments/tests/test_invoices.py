@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,9 +12,11 @@ from notes.tests.factories import make_note
 from payments import reversals
 from payments.billing import Billing
 from payments.gateways.base import GatewayRefund
+from payments.invariants import documents, findings
 from payments.invoices.issuing import issue_credit_note, issue_debit_note, issue_invoice
 from payments.models import Dispute, Invoice, InvoiceSeries, OrderItem
-from payments.refunds import fail_refund, record_reply
+from payments.refunds import fail_refund, record_reply, take_in_refund
+from payments.tests.disputing import Trouble
 from payments.tests.factories import locked, make_order, refund_lines, sell
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -207,6 +210,60 @@ class TestCreditNote:
 
         assert while_open is None
         assert (note.total_paise, note.reverses_id) == (9900, dispute.pk)
+
+
+class TestCreditNoteOfALostDispute:
+    @pytest.fixture
+    def trouble(self, order, gateway, now, run_jobs):
+        """The dispute has taken the whole price, and all of it is credited."""
+        payment_id = order.payments.get().gateway_payment_id
+        trouble = Trouble(gateway, payment_id=payment_id, now=now)
+        heard = trouble.open()
+        trouble.tell(heard)
+        trouble.decide(heard, "lost")
+        run_jobs()
+        return trouble
+
+    def documents(self):
+        of_dispute = Invoice.objects.filter(reverses_id=Dispute.objects.get().pk)
+        return list(of_dispute.order_by("pk").values_list("kind", "total_paise"))
+
+    def test_is_written_anew_when_the_dispute_gives_way_to_a_refund(self, trouble, run_jobs):
+        before = self.documents()
+
+        trouble.refund_by_hand(4000)
+        run_jobs()
+
+        assert before == [("credit_note", 9900)]
+        assert self.documents()[1:] == [("debit_note", 9900), ("credit_note", 5900)]
+        assert not findings_of_documents()
+
+    def test_is_debited_when_a_refund_takes_everything(self, trouble, run_jobs):
+        trouble.refund_by_hand(9900)
+        run_jobs()
+
+        assert self.documents()[1:] == [("debit_note", 9900)]
+        assert not findings_of_documents()
+
+    def test_grows_again_when_the_bank_returns_the_refund(self, trouble, now, run_jobs):
+        made = trouble.refund_by_hand(4000)
+        run_jobs()
+
+        failed = replace(made, status="failed")
+        take_in_refund(reply=failed, source="test", now=now)
+        run_jobs()
+
+        assert self.documents()[3:] == [("debit_note", 5900), ("credit_note", 9900)]
+        assert not findings_of_documents()
+
+    def test_is_repeated_without_another(self, trouble, now):
+        issue_credit_note(dispute_id=Dispute.objects.get().pk, now=now)
+
+        assert self.documents() == [("credit_note", 9900)]
+
+
+def findings_of_documents():
+    return [found for check in documents.CHECKS for found in findings(check)]
 
 
 class TestDebitNote:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from alerts.models import Alert
@@ -10,8 +12,9 @@ from notevault.kit import clock
 from payments import refunds
 from payments.gateways.base import GatewayRefund, GatewayUnavailable
 from payments.models import Order, Payment, Refund, WebhookEvent
-from payments.tests.factories import event_body, signed
-from payments.tests.refunding import AFTER_SALE, ask, balances, make_sale
+from payments.settlement import accept_quarantined, settle_payment
+from payments.tests.factories import event_body, make_order, signed
+from payments.tests.refunding import AFTER_SALE, ask, balances, make_sale, make_staff
 from payments.tests.test_worker import wait_for
 from payments.webhooks import handlers, inbox
 
@@ -189,4 +192,49 @@ class TestAForeignRefund:
 
         order.refresh_from_db()
         assert (order.state, Refund.objects.get().state) == ("paid", "failed")
+        assert balances() == AFTER_SALE
+
+
+class TestAPaymentThatHadComeAndGoneBeforeWeHeardOfIt:
+    @pytest.fixture
+    def order(self, buyer, note, gateway, now):
+        """Its refund, made in the dashboard, was returned by the buyer's bank."""
+        order = make_order(buyer=buyer, notes=[note], now=now)
+        paid = gateway.pay(order.gateway_order_id)
+        made = gateway.refund_payment(paid.id, amount_paise=9900, idempotency_key="by-hand-0001")
+        stale = replace(made, receipt="")
+        gone = gateway.get_payment(paid.id)
+        settle_payment(order_id=order.pk, payment=gone, source="test", now=now)
+        refunds.take_in_news(reply=stale, source="test", now=now)
+        failed = replace(gateway.return_refund(made.id), receipt="")
+        refunds.take_in_news(reply=failed, source="test", now=now)
+        return order
+
+    def test_is_in_quarantine_when_its_refund_fails(self, order):
+        payment = Payment.objects.get()
+
+        moves = payment.moves.order_by("pk").values_list("new", flat=True)
+        assert list(moves) == ["refunded", "quarantined"]
+        assert payment.given_back_paise == 0
+        assert balances() == {"gateway_clearing": -9900, "refunds_payable": 9900}
+        assert not NoteAccess.objects.exists()
+
+    def test_can_be_given_back_by_staff(self, order, now, run_jobs):
+        staff = make_staff("finance")
+
+        refunds.give_back_rest(payment_id=Payment.objects.get().pk, actor_id=staff.pk, now=now)
+        run_jobs()
+
+        refund = Refund.objects.latest("pk")
+        assert (Payment.objects.get().state, refund.state) == ("refunded", "processed")
+        assert balances() == {}
+
+    def test_can_be_accepted_by_staff(self, order, now):
+        staff = make_staff("finance")
+
+        accept_quarantined(payment_id=Payment.objects.get().pk, actor_id=staff.pk, now=now)
+
+        order.refresh_from_db()
+        assert (order.state, Payment.objects.get().state) == ("paid", "captured")
+        assert NoteAccess.objects.filter(revoked_at=None).count() == 1
         assert balances() == AFTER_SALE

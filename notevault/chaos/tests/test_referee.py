@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from notevault.chaos import referee
-from notevault.chaos.referee import Harm
+from notevault.chaos.findings import Harm
 from notevault.chaos.state import OurJob, OurPayment, Promises, State
 from notevault.chaos.tests.made_up_states import (
     KEY,
@@ -182,6 +182,14 @@ class TestADoubleIsFound:
     def test_of_access_and_refund(self, sold: State, returned: State) -> None:
         both = replace(returned, accesses=sold.accesses)
 
+        assert harms(both) == [Harm.DOUBLED, Harm.DOUBLED]
+        assert "which went back" in said(both)
+
+    def test_of_access_and_a_refund_that_took_from_no_line(
+        self, sold: State, returned: State
+    ) -> None:
+        both = replace(returned, accesses=sold.accesses, reversals=[])
+
         assert harms(both) == [Harm.DOUBLED]
 
     def test_of_our_own_refund_and_the_line_it_was_for(self, sold: State) -> None:
@@ -197,7 +205,7 @@ class TestADoubleIsFound:
         beyond = replace(
             returned,
             gateway_refunds=[made_refund(), made_refund("rfnd_2", amount_paise=1, receipt="")],
-            refunds=[our_refund(), our_refund(key="b", why="by hand", gateway_refund_id="rfnd_2")],
+            refunds=[our_refund(), our_refund(key="e", why="by hand", gateway_refund_id="rfnd_2")],
         )
 
         assert harms(beyond) == [Harm.DOUBLED]
@@ -207,18 +215,18 @@ class TestADoubleIsFound:
         twice = replace(
             returned,
             gateway_refunds=[made_refund(), made_refund("rfnd_2")],
-            refunds=[our_refund(), our_refund(key="b", why="by hand", gateway_refund_id="rfnd_2")],
+            refunds=[our_refund(), our_refund(key="e", why="by hand", gateway_refund_id="rfnd_2")],
         )
 
         assert f"refund {KEY} made twice" in said(twice)
 
     def test_of_a_refund_for_one_reason(self, returned: State) -> None:
-        other = {"key": "b" * 32, "gateway_refund_id": "rfnd_2", "amount_paise": 150}
+        other = {"key": "d" * 32, "gateway_refund_id": "rfnd_2", "amount_paise": 150}
         twice = replace(
             returned,
             gateway_refunds=[
                 made_refund(amount_paise=150),
-                made_refund("rfnd_2", amount_paise=150, receipt="b" * 32),
+                made_refund("rfnd_2", amount_paise=150, receipt="d" * 32),
             ],
             refunds=[our_refund(amount_paise=150), our_refund(**other)],
         )

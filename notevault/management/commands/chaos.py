@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 from argparse import ArgumentParser
@@ -11,11 +12,12 @@ from django.core.management.base import BaseCommand
 
 from notevault import embedded
 from notevault.chaos import report
+from notevault.chaos.people import make_people_for
 from notevault.chaos.plans import make_plans
 from notevault.chaos.progress import Progress
 from notevault.chaos.schedule import make_schedule
 from notevault.chaos.simulation import Outcome, Simulation
-from notevault.chaos.world import World, make_people_for
+from notevault.chaos.world import World
 from notevault.demo.processes import DemoFailed, demand_demo_settings
 from notevault.demo.progress import Printer
 
@@ -39,6 +41,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self.printer = Printer(sys.stdout)
         signal.signal(signal.SIGTERM, _stop)
+        # Staff work in this process, and what they do would drown the table.
+        logging.getLogger("notevault").setLevel(logging.WARNING)
         try:
             demand_demo_settings("chaos")
             outcome = self.simulate(seed=options["seed"], faults=options["faults"])
@@ -65,7 +69,7 @@ class Command(BaseCommand):
             with world.processes:
                 with self.printer.step("start web, worker and Razorpay sandbox"):
                     world.start()
-                simulation = Simulation(world=world, people=people, plans=plans)
+                simulation = Simulation(seed=seed, world=world, people=people, plans=plans)
                 progress = Progress(self.printer, schedule)
                 outcome = simulation.run(schedule, progress.watch)
                 self.printer.line()
