@@ -88,6 +88,7 @@ CATALOGUE: dict[str, Problem] = {
     "payment_disputed": Problem(409, "The payment is disputed"),
     "payout_too_small": Problem(422, "The amount is too small for a payout"),
     "balance_too_low": Problem(409, "The available balance is too low"),
+    "own_payout": Problem(403, "You cannot decide on your own payout"),
     "payout_move_refused": Problem(409, "The payout cannot be moved there now"),
     "nothing_to_export": Problem(409, "No payout waits to be exported"),
     "mixed_payout_formats": Problem(409, "UPI and bank payouts go into files of their own"),

@@ -200,7 +200,9 @@ class PayoutAdmin(ManagedAdmin):
             self.message_user(request, refusal.detail, messages.ERROR)
             return None
         if left := len(chosen) - batch.count:
-            sentence = f"{batch.count} exported; {left} others are not approved and were left."
+            sentence = (
+                f"{batch.count} exported; {left} others are your own or not approved and were left."
+            )
             self.message_user(request, sentence, messages.WARNING)
         return download(batch)
 
@@ -224,7 +226,7 @@ class PayoutAdmin(ManagedAdmin):
             verdicts = (
                 payouts.apply_answers(answers, actor_id=staff_id(request), now=clock.now())
                 if is_final
-                else payouts.preview_answers(answers)
+                else payouts.preview_answers(answers, actor_id=staff_id(request))
             )
             again = AnswerForm(initial={"content": form.cleaned_data["text"]})
             page |= {"verdicts": verdicts, "is_final": is_final, "again": again["content"]}

@@ -1,7 +1,8 @@
 """What the gateway tells of a dispute, in whatever order it comes.
 
 States only go forward, and what is decided stays decided. An event is a snapshot: where it
-is old, or says something else than we know, the gateway is asked for the dispute as it is.
+is old, or says something else than we know, or a loss without what it cost, the gateway is
+asked for the dispute as it is.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def hear(*, heard: GatewayDispute, phase: str, is_fresh: bool, now: datetime) ->
     """
     source, before = f"webhook {phase}", state_here(heard.id)
     to = DisputeState.OPEN if phase == "created" else DisputeState(phase)
-    if not is_fresh or _is_doubtful(before, to):
+    if not is_fresh or _is_doubtful(before, to) or _is_unsaid(heard, before, to):
         try:
             heard = get_gateway().get_dispute(heard.id)
         except GatewayRejected as refusal:
@@ -66,6 +67,11 @@ def _is_doubtful(before: DisputeState | None, told: DisputeState) -> bool:
     if before in (None, told, DisputeState.OPEN) or told == DisputeState.OPEN:
         return False
     return (before in LIVE_DISPUTE) == (told in LIVE_DISPUTE)
+
+
+def _is_unsaid(heard: GatewayDispute, before: DisputeState | None, told: DisputeState) -> bool:
+    """A loss is taken in once, so what it cost has to be known by then."""
+    return told == DisputeState.LOST != before and not heard.deducted_paise
 
 
 def _state_there(

@@ -35,7 +35,8 @@ def take_in(*, heard: GatewayDispute, to: DisputeState, source: str, now: dateti
 
     One that is new is on record afterwards and holds what is left of its payment. Won or
     closed, it has let go of it. Lost, what the gateway deducted is gone from the lines, and
-    those that went back whole give no access. Raises PaymentNotKnownYet.
+    those that went back whole give no access; where it does not say what, the amount of the
+    dispute is gone and staff are to check it. Raises PaymentNotKnownYet.
     """
     found = locks.lock_payment_with_order(gateway_payment_id=heard.payment_id)
     if found is None or found[1].state not in FINAL:
@@ -89,12 +90,34 @@ def _advance(
     why = f"told by {source}"
     match to:
         case DisputeState.LOST:
-            _lose(order, payment, dispute, heard.deducted_paise, why, now)
+            _lose(order, payment, dispute, _deducted(dispute, heard, now), why, now)
         case DisputeState.WON | DisputeState.CLOSED:
             dispute.move(to, why=why, now=now, decided_at=now)
             _fit(dispute, payment, now)
         case _:
             dispute.move(to, why=why, now=now)
+
+
+def _deducted(dispute: Dispute, heard: GatewayDispute, now: datetime) -> int:
+    """A loss that cost nothing is not believed: it would give the sellers what may be gone."""
+    if heard.deducted_paise:
+        return heard.deducted_paise
+    raise_alert(
+        kind="payments.dispute_amount_unknown",
+        severity=Severity.HIGH,
+        message=(
+            f"Dispute {dispute.gateway_dispute_id} is lost, and the gateway does not say what "
+            f"it deducted. All of it, {money.format_inr(dispute.amount_paise)}, counts as gone: "
+            "check the amount with the gateway."
+        ),
+        metadata={
+            "dispute_id": dispute.gateway_dispute_id,
+            "amount_paise": dispute.amount_paise,
+        },
+        dedupe_key=f"dispute-amount-unknown:{dispute.pk}",
+        now=now,
+    )
+    return dispute.amount_paise
 
 
 def _lose(

@@ -20,6 +20,7 @@ from payments.payouts.decisions import (
     retry_payout,
 )
 from payments.payouts.listing import NEWEST, get_payout, list_payouts, masked, shown
+from payments.payouts.own import OwnPayout
 from payments.payouts.requests import (
     BalanceTooLow,
     Destination,
@@ -34,6 +35,7 @@ __all__ = [
     "Destination",
     "MixedFormats",
     "NothingToExport",
+    "OwnPayout",
     "PayoutMoveRefused",
     "PayoutTooSmall",
     "Result",

@@ -22,6 +22,7 @@ from payments.ledger.posting import post
 from payments.models import Payout
 from payments.payouts import postings
 from payments.payouts.bank_files import Answer
+from payments.payouts.own import OwnPayout, is_own
 from payments.states import PayoutState
 
 BATCH = 200
@@ -52,10 +53,10 @@ Verdicts = list[Verdict]
 Known = Mapping[str, Payout]
 
 
-def preview_answers(answers: Sequence[Answer]) -> Verdicts:
+def preview_answers(answers: Sequence[Answer], *, actor_id: UUID | None) -> Verdicts:
     """What `apply_answers` would do now; changes nothing."""
     known = _find(answers)
-    return _judge(answers, known, _doubled(answers, known))
+    return _judge(answers, known, _doubled(answers, known), actor_id)
 
 
 def apply_answers(answers: Sequence[Answer], *, actor_id: UUID | None, now: datetime) -> Verdicts:
@@ -86,7 +87,7 @@ def _apply(
     names = {answer.name: ids[answer.name] for answer in answers if answer.name in ids}
     rows = {payout.pk: payout for payout in locks.lock_payouts(set(names.values()))}
     known = {name: rows[payout_id] for name, payout_id in names.items()}
-    verdicts = _judge(answers, known, doubled)
+    verdicts = _judge(answers, known, doubled, actor_id)
     _fail(_chosen(verdicts, Result.FAILED), actor_id=actor_id, now=now)
     _pay(_chosen(verdicts, Result.PAID), actor_id=actor_id, now=now)
     return verdicts
@@ -163,17 +164,27 @@ def _doubled(answers: Iterable[Answer], known: Known) -> set[str]:
     return names | {utr for utr, count in utrs.items() if count > 1}
 
 
-def _judge(answers: Sequence[Answer], known: Known, doubled: set[str]) -> Verdicts:
+def _judge(
+    answers: Sequence[Answer], known: Known, doubled: set[str], actor_id: UUID | None
+) -> Verdicts:
     utrs = {answer.utr for answer in answers if _UTR.fullmatch(answer.utr)}
     taken = dict(Payout.objects.filter(utr__in=utrs).values_list("utr", "pk"))
-    return [_verdict(answer, known.get(answer.name), doubled, taken) for answer in answers]
+    return [
+        _verdict(answer, known.get(answer.name), doubled, taken, actor_id) for answer in answers
+    ]
 
 
 def _verdict(
-    answer: Answer, payout: Payout | None, doubled: set[str], taken: Mapping[str, UUID]
+    answer: Answer,
+    payout: Payout | None,
+    doubled: set[str],
+    taken: Mapping[str, UUID],
+    actor_id: UUID | None,
 ) -> Verdict:
     if payout is None:
         return Verdict(answer, Result.REFUSED, "There is no such payout.")
+    if is_own(payout, actor_id):
+        return Verdict(answer, Result.REFUSED, OwnPayout.message)
     refusal = _unclear(answer, payout, doubled)
     if refusal:
         return Verdict(answer, Result.REFUSED, refusal)

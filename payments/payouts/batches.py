@@ -15,6 +15,7 @@ from ops.transactions import use_case
 from payments import locks
 from payments.models import Payout, PayoutBatch
 from payments.payouts.bank_files import write_batch
+from payments.payouts.own import OwnPayout, is_own
 from payments.states import PayoutFormat, PayoutState
 
 log = structlog.get_logger("notevault.payouts")
@@ -44,14 +45,16 @@ def make_batch(
 ) -> PayoutBatch:
     """Put the approved ones of these payouts into one file, and call them exported.
 
-    The others are left as they are. Raises NothingToExport, and MixedFormats when both UPI
-    ids and bank accounts are among them; then nothing was exported. A payout is in one file
-    at a time, whoever exports with us.
+    The others, and the actor's own, are left as they are. Raises NothingToExport, OwnPayout
+    when only own ones could be exported, and MixedFormats when both UPI ids and bank accounts
+    are among them; then nothing was exported. A payout is in one file at a time, whoever
+    exports with us.
     """
-    payouts = [row for row in locks.lock_payouts(payout_ids) if row.state == PayoutState.APPROVED]
+    approved = [row for row in locks.lock_payouts(payout_ids) if row.state == PayoutState.APPROVED]
+    payouts = [row for row in approved if not is_own(row, actor_id)]
     formats = {payout.format for payout in payouts}
     if not payouts:
-        raise NothingToExport
+        raise OwnPayout if approved else NothingToExport
     if len(formats) > 1:
         raise MixedFormats
     batch = _write(payouts, formats.pop(), actor_id, now)

@@ -1,4 +1,4 @@
-"""What staff decide of one payout."""
+"""What staff decide of one payout, which is never their own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from payments import locks, mails
 from payments.ledger.posting import post
 from payments.models import Payout
 from payments.payouts import postings
+from payments.payouts.own import refuse_own
 from payments.states import PayoutState
 
 
@@ -20,8 +21,11 @@ class PayoutMoveRefused(DomainError):
 
 @use_case
 def approve_payout(*, payout_id: UUID, actor_id: UUID, now: datetime) -> Payout:
-    """It may go into the bank's next file. Raises PayoutMoveRefused unless it is requested."""
-    payout = _locked(payout_id, PayoutState.REQUESTED, deed="approved")
+    """It may go into the bank's next file.
+
+    Raises OwnPayout, and PayoutMoveRefused unless it is requested.
+    """
+    payout = _locked(payout_id, actor_id, PayoutState.REQUESTED, deed="approved")
     payout.move(
         PayoutState.APPROVED, why="approved by staff", now=now, actor_id=actor_id, decided_at=now
     )
@@ -32,10 +36,11 @@ def approve_payout(*, payout_id: UUID, actor_id: UUID, now: datetime) -> Payout:
 def reject_payout(*, payout_id: UUID, why: str, actor_id: UUID, now: datetime) -> Payout:
     """Give the money back to the seller's available balance.
 
-    Raises PayoutMoveRefused for one that is with the bank, paid or rejected already.
+    Raises OwnPayout, and PayoutMoveRefused for one that is with the bank, paid or rejected already.
     """
     payout = _locked(
         payout_id,
+        actor_id,
         PayoutState.REQUESTED,
         PayoutState.APPROVED,
         PayoutState.FAILED,
@@ -58,9 +63,9 @@ def reject_payout(*, payout_id: UUID, why: str, actor_id: UUID, now: datetime) -
 def fail_payout(*, payout_id: UUID, why: str, actor_id: UUID, now: datetime) -> Payout:
     """The bank did not do it. Its money stays in transit until it is sent again or rejected.
 
-    Raises PayoutMoveRefused unless it is with the bank.
+    Raises OwnPayout, and PayoutMoveRefused unless it is with the bank.
     """
-    payout = _locked(payout_id, PayoutState.EXPORTED, deed="marked as failed")
+    payout = _locked(payout_id, actor_id, PayoutState.EXPORTED, deed="marked as failed")
     payout.move(PayoutState.FAILED, why=why, now=now, actor_id=actor_id, refused_why=why)
     return payout
 
@@ -69,9 +74,9 @@ def fail_payout(*, payout_id: UUID, why: str, actor_id: UUID, now: datetime) -> 
 def retry_payout(*, payout_id: UUID, actor_id: UUID, now: datetime) -> Payout:
     """A failed one may go into the bank's next file, under another reference.
 
-    Raises PayoutMoveRefused unless it has failed.
+    Raises OwnPayout, and PayoutMoveRefused unless it has failed.
     """
-    payout = _locked(payout_id, PayoutState.FAILED, deed="sent again")
+    payout = _locked(payout_id, actor_id, PayoutState.FAILED, deed="sent again")
     payout.move(
         PayoutState.APPROVED,
         why=f"to be sent again after attempt {payout.attempt}",
@@ -85,8 +90,9 @@ def retry_payout(*, payout_id: UUID, actor_id: UUID, now: datetime) -> Payout:
     return payout
 
 
-def _locked(payout_id: UUID, *allowed: PayoutState, deed: str) -> Payout:
+def _locked(payout_id: UUID, actor_id: UUID, *allowed: PayoutState, deed: str) -> Payout:
     payout = locks.lock_payout(payout_id)
+    refuse_own(payout, actor_id)
     if payout.state not in allowed:
         raise PayoutMoveRefused(f"It is {payout.state}, so it cannot be {deed}.")
     return payout

@@ -216,15 +216,6 @@ class TestADisputeThatIsLost:
         assert (trouble.dispute.held_paise, trouble.payment.disputed_paise) == (5000, 5000)
         assert NoteAccess.objects.get().revoked_at is None
 
-    def test_for_nothing_costs_nothing(self, trouble, seller):
-        heard = trouble.open()
-        trouble.tell(heard)
-
-        trouble.decide(heard, "lost", deducted_paise=0)
-
-        assert books(seller) == SOLD
-        assert trouble.payment.disputed_paise == 0
-
     def test_takes_only_the_lines_that_went_back_whole(self, buyer, seller, gateway, now):
         notes = [make_note(seller=seller), make_note(seller=seller, price_paise=100)]
         trouble = sell(buyer, notes, gateway, now)

@@ -15,7 +15,7 @@ from notes.models import NoteAccess
 from notes.tests.factories import make_note
 from notevault.accounts.tests.factories import make_user
 from payments import disputes, refunds
-from payments.gateways.base import GatewayDispute
+from payments.gateways.base import GatewayDispute, GatewayUnavailable
 from payments.models import Dispute, Payment
 from payments.states import DISPUTE_MOVES, LIVE_DISPUTE
 from payments.tests.disputing import Trouble, books
@@ -63,6 +63,64 @@ class TestTheEventsOfOneDispute:
         assert dispute.moves.filter(new=end).count() == 1
         for move in dispute.moves.all():
             assert move.new in DISPUTE_MOVES[move.old]
+
+
+class TestALossThatDoesNotSayWhatItCost:
+    def unknown(self):
+        return Alert.objects.filter(kind="payments.dispute_amount_unknown", severity="high")
+
+    def test_is_asked_for(self, trouble, gateway, seller):
+        heard = trouble.open()
+        trouble.tell(heard)
+        moved = gateway.move_dispute(heard.id, "lost", deducted_paise=5900)
+
+        trouble.tell(replace(moved, deducted_paise=0), "lost")
+
+        dispute = trouble.dispute
+        assert (dispute.state, dispute.deducted_paise, dispute.held_paise) == ("lost", 5900, 5900)
+        assert trouble.payment.disputed_paise == 5900
+        assert not self.unknown().exists()
+
+    def test_there_either_costs_all_of_it_until_staff_have_looked(self, trouble, seller):
+        heard = trouble.open(5900)
+        trouble.tell(heard)
+
+        trouble.decide(heard, "lost", deducted_paise=0)
+
+        dispute = trouble.dispute
+        assert (dispute.state, dispute.deducted_paise, dispute.held_paise) == ("lost", 5900, 5900)
+        assert trouble.payment.disputed_paise == 5900
+        assert "₹59.00" in self.unknown().get().message
+
+    def test_of_a_dispute_that_the_gateway_does_not_show_costs_all_of_it(self, trouble, seller):
+        heard = replace(trouble.open(), id="disp_AAAAAAAAAAAAAA")
+        trouble.tell(heard)
+
+        trouble.tell(replace(heard, status="lost"), "lost")
+
+        assert (trouble.dispute.state, books(seller)) == ("lost", {})
+        assert self.unknown().count() == 1
+
+    def test_found_by_asking_costs_all_of_it(self, trouble, gateway, seller, now):
+        heard = trouble.open()
+        trouble.tell(heard)
+        gateway.move_dispute(heard.id, "lost", deducted_paise=0)
+
+        disputes.ask_for_dispute(dispute_id=trouble.dispute.pk, now=now)
+
+        assert (trouble.dispute.deducted_paise, books(seller)) == (9900, {})
+        assert self.unknown().count() == 1
+
+    def test_moves_nothing_while_the_gateway_is_down(self, trouble, gateway, seller):
+        heard = trouble.open()
+        trouble.tell(heard)
+        before = books(seller)
+        gateway.is_down = True
+
+        with pytest.raises(GatewayUnavailable):
+            trouble.tell(replace(heard, status="lost"), "lost")
+
+        assert (trouble.dispute.state, books(seller)) == ("open", before)
 
 
 class TestOldNews:

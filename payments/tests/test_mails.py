@@ -13,6 +13,7 @@ from django.db import connection
 from notes.models import NoteAccess
 from notes.tests.factories import make_note
 from notevault.accounts.models import User
+from notevault.accounts.tests.factories import make_user
 from ops.models import DeadLetter
 from payments import mails, refunds
 from payments.mails import MailKind, sending
@@ -219,7 +220,7 @@ class TestAPayout:
     @pytest.fixture
     def payout(self, seller, now, run_jobs):
         made = make_payout(seller, now=now)
-        approve_payout(payout_id=made.pk, actor_id=seller.pk, now=now)
+        approve_payout(payout_id=made.pk, actor_id=make_user("finance").pk, now=now)
         return made
 
     def test_is_told_of_when_it_is_asked_for(self, payout, seller, run_jobs):
@@ -243,7 +244,9 @@ class TestAPayout:
         assert "432112345678" in paid.body
 
     def test_is_told_of_when_it_is_rejected_and_why(self, payout, seller, now, run_jobs):
-        reject_payout(payout_id=payout.pk, why="No such UPI id.", actor_id=seller.pk, now=now)
+        reject_payout(
+            payout_id=payout.pk, why="No such UPI id.", actor_id=make_user("finance2").pk, now=now
+        )
 
         run_jobs()
 

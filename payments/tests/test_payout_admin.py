@@ -176,7 +176,7 @@ class TestExport:
 
         page = finance.get(LIST).content.decode()
 
-        assert "1 exported; 1 others are not approved and were left." in page
+        assert "1 exported; 1 others are your own or not approved and were left." in page
 
     @pytest.mark.parametrize("name", ["x", "0198f0c2-a6b0-7d3c-9a4b-e3f1c5d2e7a9"])
     def test_of_no_such_batch_is_not_found(self, finance, name):

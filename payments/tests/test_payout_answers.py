@@ -270,7 +270,7 @@ class TestAPreview:
         first, second = send(2)
         text = f"reference,utr,status\n{first.reference},{UTR},paid\n{second.reference},,failed\n"
 
-        verdicts = payouts.preview_answers(read_answers(text.encode()))
+        verdicts = payouts.preview_answers(read_answers(text.encode()), actor_id=None)
 
         assert [verdict.sentence for verdict in verdicts] == [
             f"Paid with UTR {UTR}.",

@@ -63,7 +63,7 @@ class Command(BaseCommand):
         with options["file"].open("rb") as file:
             answers = payouts.read_answers(file.read(MAX_BYTES + 1))
         verdicts = (
-            payouts.preview_answers(answers)
+            payouts.preview_answers(answers, actor_id=None)
             if options["dry_run"]
             else payouts.apply_answers(answers, actor_id=None, now=clock.now())
         )
