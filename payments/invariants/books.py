@@ -94,6 +94,7 @@ CHECKS = (
             SELECT id, gateway_payment_id AS name, settlement_id FROM payments_payment
             UNION ALL SELECT id, coalesce(gateway_refund_id, id::text), settlement_id
             FROM payments_refund
+            UNION ALL SELECT id, gateway_dispute_id, settlement_id FROM payments_dispute
         ) s
         LEFT JOIN payments_ledgertransaction t ON t.subject_id = s.id AND t.kind = 'settled'
         WHERE (s.settlement_id <> '') <> (t.id IS NOT NULL)
@@ -173,7 +174,7 @@ CHECKS = (
             WHEN t.kind LIKE 'refund%' THEN s.what = 'refund'
             WHEN t.kind LIKE 'dispute%' THEN s.what = 'dispute'
             WHEN t.kind = 'escrow_release' THEN s.what = 'line'
-            WHEN t.kind = 'settled' THEN s.what IN ('payment', 'refund')
+            WHEN t.kind = 'settled' THEN s.what IN ('payment', 'refund', 'dispute')
             ELSE s.what = 'payment' END
         WHERE t.kind NOT LIKE 'payout%' AND (s.id IS NULL OR t.order_id IS DISTINCT FROM s.order_id)
         """,

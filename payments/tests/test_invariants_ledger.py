@@ -114,6 +114,12 @@ def settle_unheard():
     return payment.pk
 
 
+def settle_a_dispute_unheard():
+    dispute = Dispute.objects.get()
+    Dispute.objects.update(settlement_id="setl_1")
+    return dispute.pk
+
+
 def release_a_line_by_hand():
     return sql(
         "UPDATE payments_orderitem SET released_at = now()"
@@ -219,6 +225,10 @@ PLANTED = [
     ),
     (change_the_fee, "What the gateway has paid out and kept of a payment is in the ledger"),
     (settle_unheard, "What reached the bank account is in the ledger once its settlement is known"),
+    (
+        settle_a_dispute_unheard,
+        "What reached the bank account is in the ledger once its settlement is known",
+    ),
     (release_a_line_by_hand, "Every line's share is in its seller's account"),
     (
         forget_whose_line_it_was,

@@ -8,7 +8,7 @@ import pytest
 
 from payments import invariants
 from payments.ledger.balances import balance_paise
-from payments.models import LedgerEntry, LedgerTransaction, Payment, Refund
+from payments.models import Dispute, LedgerEntry, LedgerTransaction, Payment, Refund
 from payments.states import AccountKind, TransactionKind
 from payments.tests.reconciling import shop_on_sandbox
 
@@ -52,6 +52,20 @@ class TestASettlementReport:
             (Payment.objects.get().pk, refund.payment.order_id),
             (refund.pk, refund.payment.order_id),
         }
+        assert broken() == []
+
+    def test_moves_a_lost_dispute_out_of_the_bank(self, shop):
+        dispute_id = shop.post(f"/payments/{shop.sell()}/dispute")["id"]
+        shop.post(f"/disputes/{dispute_id}/lost")
+
+        shop.reconcile()
+
+        about = LedgerTransaction.objects.filter(kind=TransactionKind.SETTLED)
+        assert set(about.values_list("subject_id", flat=True)) == {
+            Payment.objects.get().pk,
+            Dispute.objects.get().pk,
+        }
+        assert house() == (0, -234, 9900 - 9666)
         assert broken() == []
 
     def test_moves_nothing_twice(self, shop):
