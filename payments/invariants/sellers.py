@@ -5,6 +5,13 @@ from __future__ import annotations
 from payments.invariants.books import ENTRIES
 from payments.invariants.checks import Check
 
+# What `payments/payouts/postings.py` writes, with the sign of each leg.
+_LEGS = """(VALUES
+    ('payout_requested', 'seller_available', -1), ('payout_requested', 'payouts_in_transit', 1),
+    ('payout_undone', 'seller_available', 1), ('payout_undone', 'payouts_in_transit', -1),
+    ('payout_paid', 'payouts_in_transit', -1), ('payout_paid', 'bank', 1)
+    ) w (kind, account, sign)"""
+
 CHECKS = (
     Check(
         "I3",
@@ -23,6 +30,23 @@ CHECKS = (
         WHERE coalesce(l.transit, 0) <> CASE
                   WHEN p.state IN ('paid', 'rejected') THEN 0 ELSE p.amount_paise END
            OR coalesce(l.taken, 0) <> CASE p.state WHEN 'rejected' THEN 0 ELSE p.amount_paise END
+        """,
+    ),
+    Check(
+        "I3",
+        "What the ledger has of a payout is that payout's amount, out of its seller's account",
+        f"""
+        SELECT t.id, t.kind || ' of ' || t.subject_id || CASE WHEN p.id IS NULL
+            THEN ' is about no payout'
+            ELSE ' does not move the ' || p.amount_paise || ' paise of ' || p.code
+                 || ' between its accounts' END
+        FROM {ENTRIES}
+        LEFT JOIN payments_payout p ON p.id = t.subject_id
+        LEFT JOIN {_LEGS} ON w.kind = t.kind AND w.account = a.kind
+            AND e.amount_paise = w.sign * p.amount_paise
+            AND a.owner_id IS NOT DISTINCT FROM CASE WHEN a.kind <> 'bank' THEN p.seller_id END
+        WHERE t.kind LIKE 'payout%'
+        GROUP BY t.id, p.id HAVING count(DISTINCT w.account) <> 2 OR count(*) <> 2
         """,
     ),
     Check(
