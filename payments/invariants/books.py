@@ -102,6 +102,17 @@ CHECKS = (
     ),
     Check(
         "I3",
+        "What is settled moves between the gateway and the bank account alone",
+        f"""
+        SELECT t.id, 'settled of ' || t.subject_id || ' moves '
+               || string_agg(e.amount_paise || ' paise of ' || a.kind, ' and ' ORDER BY a.kind)
+        FROM {ENTRIES}
+        WHERE t.kind = 'settled' AND a.kind NOT IN ('gateway_clearing', 'bank')
+        GROUP BY t.id
+        """,
+    ),
+    Check(
+        "I3",
         "Every line's share is in its seller's account",
         """
         SELECT i.id, 'line of order ' || i.order_id || ': seller ' || i.seller_id || ' has '

@@ -11,8 +11,19 @@ from payments import refunds, reversals
 from payments.gateways.base import GatewayRefund
 from payments.invariants import accounts, books, returns
 from payments.ledger import journal
-from payments.models import Dispute, LedgerEntry, Order, OrderItem, Payment, Refund, RefundRequest
+from payments.ledger.posting import Leg, Posting, post
+from payments.models import (
+    Dispute,
+    LedgerEntry,
+    LedgerTransaction,
+    Order,
+    OrderItem,
+    Payment,
+    Refund,
+    RefundRequest,
+)
 from payments.settlement import settle_payment
+from payments.states import AccountKind, TransactionKind
 from payments.tests.factories import make_order, told
 from payments.tests.proving import broken, sql, unguarded, verify
 
@@ -118,6 +129,15 @@ def settle_a_dispute_unheard():
     dispute = Dispute.objects.get()
     Dispute.objects.update(settlement_id="setl_1")
     return dispute.pk
+
+
+def settle_out_of_the_fees():
+    payment = the_settling_payment()
+    legs = [Leg(AccountKind.GATEWAY_FEES, 100), Leg(AccountKind.BANK, -100)]
+    settled = Posting(TransactionKind.SETTLED, payment.pk, legs, order_id=payment.order_id)
+    with transaction.atomic():
+        post([settled], now=payment.created_at)
+    return LedgerTransaction.objects.get(kind=TransactionKind.SETTLED).pk
 
 
 def release_a_line_by_hand():
@@ -228,6 +248,10 @@ PLANTED = [
     (
         settle_a_dispute_unheard,
         "What reached the bank account is in the ledger once its settlement is known",
+    ),
+    (
+        settle_out_of_the_fees,
+        "What is settled moves between the gateway and the bank account alone",
     ),
     (release_a_line_by_hand, "Every line's share is in its seller's account"),
     (
