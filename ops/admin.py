@@ -74,11 +74,12 @@ class ReadOnlyAdmin(ModelAdmin):
 
 
 class HistoryInline(TabularInline):
-    """The moves of a row, oldest first. Subclasses name the model."""
+    """The moves of a row as they were written, whose times need not be in that order:
+    `now` is taken before the row is locked. Subclasses name the model."""
 
     fields = ("at", "old", "new", "why", "actor_id")
     readonly_fields = fields
-    ordering = ("at", "id")
+    ordering = ("id",)
     can_delete = False
     extra = 0
     verbose_name_plural = "History"
