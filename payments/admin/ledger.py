@@ -93,14 +93,14 @@ def _named(text: str) -> list[UUID]:
         *Refund.objects.filter(gateway_refund_id=text).values_list("pk", flat=True),
         *Dispute.objects.filter(gateway_dispute_id=text).values_list("pk", flat=True),
         *Order.objects.filter(gateway_order_id=text).values_list("pk", flat=True),
-        *_payouts(text.upper()),
+        *_payouts(text),
     ]
 
 
 def _payouts(text: str) -> list[UUID]:
     """By their reference of any attempt, by their code alone, or by the bank's reference."""
-    code = payouts.code_of(text) or text
-    named = Q(code=code) | (Q(utr=text) & ~Q(utr=""))
+    code = payouts.code_of(text) or text.upper()
+    named = Q(code=code) | (Q(utr=text.upper()) & ~Q(utr=""))
     return list(Payout.objects.filter(named).values_list("pk", flat=True))
 
 

@@ -144,7 +144,7 @@ def _find(answers: Iterable[Answer]) -> dict[str, Payout]:
 
 def code_of(name: str) -> str:
     """Of the payout that a reference of any attempt names; empty for what is none."""
-    match = _REFERENCE.fullmatch(name)
+    match = _REFERENCE.fullmatch(name.upper())
     return match[1] if match else ""
 
 
@@ -191,7 +191,7 @@ def _unclear(answer: Answer, payout: Payout, doubled: set[str]) -> str:
         return f"The UTR {answer.utr} stands in the file more than once."
     if payout.attempt > 1 and _id(answer.name):
         return "This payout was sent more than once: name it by its reference."
-    if code_of(answer.name) and answer.name != payout.reference:
+    if code_of(answer.name) and answer.name.upper() != payout.reference:
         return f"This is of an attempt that was given up; the last is {payout.reference}."
     return ""
 
