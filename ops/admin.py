@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, cast
 from uuid import UUID
 
@@ -74,11 +75,12 @@ class ReadOnlyAdmin(ModelAdmin):
 
 
 class HistoryInline(TabularInline):
-    """The moves of a row, oldest first. Subclasses name the model."""
+    """The moves of a row as they were written, whose times need not be in that order:
+    `now` is taken before the row is locked. Subclasses name the model."""
 
     fields = ("at", "old", "new", "why", "actor_id")
     readonly_fields = fields
-    ordering = ("at", "id")
+    ordering = ("id",)
     can_delete = False
     extra = 0
     verbose_name_plural = "History"
@@ -98,6 +100,19 @@ class ReadOnlyRows(TabularInline):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def shown_once(show: Callable[[Any, Any], str]) -> Callable[[Any, Any], str]:
+    """For a field that costs queries: a page asks several times for what it shows once."""
+
+    @wraps(show)
+    def shown(page: Any, row: Any) -> str:
+        kept: dict[str, str] = row.__dict__.setdefault("_shown_once", {})
+        if show.__name__ not in kept:
+            kept[show.__name__] = show(page, row)
+        return kept[show.__name__]
+
+    return shown
 
 
 def staff_id(request: HttpRequest) -> UUID:

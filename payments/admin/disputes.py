@@ -17,12 +17,15 @@ from unfold.admin import TabularInline
 
 from notevault.kit import clock, money
 from ops.admin import HistoryInline, ReadOnlyAdmin
-from payments.disputes.evidence import draft_evidence
+from payments.disputes.evidence import Evidence, draft_evidence
 from payments.models import Dispute, DisputeMove, Reversal
 from payments.states import LIVE_DISPUTE
 
 DECIDED_LAST = Case(When(state__in=LIVE_DISPUTE, then=Value(0)), default=Value(1))
-TYPES = {"md": "text/markdown; charset=utf-8", "txt": "text/plain; charset=utf-8"}
+FORMS = {
+    "md": ("text/markdown; charset=utf-8", Evidence.as_markdown),
+    "txt": ("text/plain; charset=utf-8", Evidence.as_text),
+}
 
 
 class DisputeHistory(HistoryInline):
@@ -126,14 +129,15 @@ class DisputeAdmin(ReadOnlyAdmin):
         return render(request, "admin/payments/evidence.html", page)
 
     def download_evidence(self, request: HttpRequest, dispute_id: UUID, form: str) -> HttpResponse:
-        if form not in TYPES:
+        if form not in FORMS:
             raise Http404
-        text = self._draft(request, dispute_id).as_markdown()
-        answer = HttpResponse(text, content_type=TYPES[form])
+        content_type, write = FORMS[form]
+        text = write(self._draft(request, dispute_id))
+        answer = HttpResponse(text, content_type=content_type)
         answer["Content-Disposition"] = f'attachment; filename="evidence-{dispute_id}.{form}"'
         return answer
 
-    def _draft(self, request: HttpRequest, dispute_id: UUID) -> Any:
+    def _draft(self, request: HttpRequest, dispute_id: UUID) -> Evidence:
         if not self.has_view_permission(request):
             raise PermissionDenied
         try:

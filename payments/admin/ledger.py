@@ -14,13 +14,16 @@ from django.utils.safestring import SafeString
 
 from notevault.kit import money
 from ops.admin import ReadOnlyAdmin, ReadOnlyRows
+from payments import payouts
 from payments.models import (
+    Dispute,
     LedgerAccount,
     LedgerEntry,
     LedgerProof,
     LedgerTransaction,
     Order,
     Payment,
+    Payout,
     Refund,
 )
 
@@ -50,7 +53,8 @@ class LedgerTransactionAdmin(ReadOnlyAdmin):
     list_filter = ("kind",)
     search_fields = ("id",)
     search_help_text = (
-        "The id of an order, a payment, a refund, a dispute or a payout, ours or the gateway's."
+        "The id of an order, a payment, a refund, a dispute or a payout, ours or the gateway's; "
+        "a payout's reference or UTR."
     )
     date_hierarchy = "at"
     ordering = ("-at", "-id")
@@ -79,7 +83,7 @@ class LedgerTransactionAdmin(ReadOnlyAdmin):
 
 
 def _named(text: str) -> list[UUID]:
-    """The rows that a person may mean by one of our ids or the gateway's."""
+    """The rows that a person may mean by one of our ids, the gateway's or the bank's."""
     try:
         return [UUID(text)]
     except ValueError:
@@ -87,8 +91,17 @@ def _named(text: str) -> list[UUID]:
     return [
         *Payment.objects.filter(gateway_payment_id=text).values_list("order_id", flat=True),
         *Refund.objects.filter(gateway_refund_id=text).values_list("pk", flat=True),
+        *Dispute.objects.filter(gateway_dispute_id=text).values_list("pk", flat=True),
         *Order.objects.filter(gateway_order_id=text).values_list("pk", flat=True),
+        *_payouts(text),
     ]
+
+
+def _payouts(text: str) -> list[UUID]:
+    """By their reference of any attempt, by their code alone, or by the bank's reference."""
+    code = payouts.code_of(text) or text.upper()
+    named = Q(code=code) | (Q(utr=text.upper()) & ~Q(utr=""))
+    return list(Payout.objects.filter(named).values_list("pk", flat=True))
 
 
 @admin.register(LedgerAccount)

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from notevault.kit import clock, money
-from ops.admin import HistoryInline, ReadOnlyAdmin, ReadOnlyRows, staff_id
+from ops.admin import HistoryInline, ReadOnlyAdmin, ReadOnlyRows, shown_once, staff_id
 from payments import refunds
 from payments.admin.ledger import link_to_ledger
 from payments.admin.refunds import RefundsOrders, RequestRows
@@ -74,6 +74,7 @@ class OrderAdmin(RefundsOrders, ReadOnlyAdmin):
     readonly_fields = ("story", "ledger")
 
     @admin.display(description="Where the money is")
+    @shown_once
     def story(self, order: Order) -> str:
         return story_as_html(order.pk)
 

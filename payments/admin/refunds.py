@@ -25,7 +25,14 @@ from notes.models import NoteAccess
 from notevault.kit import clock, money
 from notevault.kit.errors import DomainError
 from notevault.kit.ids import uuid7
-from ops.admin import HistoryInline, ReadOnlyAdmin, ReadOnlyRows, ReasonForm, staff_id
+from ops.admin import (
+    HistoryInline,
+    ReadOnlyAdmin,
+    ReadOnlyRows,
+    ReasonForm,
+    shown_once,
+    staff_id,
+)
 from payments import refund_requests, reversals
 from payments.admin.rupees import RupeesField
 from payments.models import (
@@ -51,6 +58,10 @@ class RequestRows(ReadOnlyRows):
 class RequestLines(ReadOnlyRows):
     model = RefundRequestLine
     fields = ("item", "amount_paise")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.select_related("item")
 
 
 class RequestRefunds(ReadOnlyRows):
@@ -194,6 +205,7 @@ class RefundRequestAdmin(ReadOnlyAdmin):
         return format_html('<a href="{}">{}</a>', url, row.order_id)
 
     @admin.display(description="Downloads")
+    @shown_once
     def downloads(self, row: RefundRequest) -> str:
         accesses = NoteAccess.objects.filter(reference__in=row.lines.values("item_id"))
         rows = accesses.order_by("pk").values_list(

@@ -49,6 +49,17 @@ class Evidence:
                 blocks.append("\n".join(_table(section)))
         return "\n\n".join(blocks) + "\n"
 
+    def as_text(self) -> str:
+        """For a form that takes no Markdown: a row is a line of its columns."""
+        blocks = [_line(self.title)]
+        for section in self.sections:
+            lines = [section.title.upper(), *section.sentences]
+            for row in section.rows:
+                pairs = zip(section.columns, row, strict=True)
+                lines.append("; ".join(f"{column}: {cell}" for column, cell in pairs))
+            blocks.append("\n".join(_line(line) for line in lines))
+        return "\n\n".join(blocks) + "\n"
+
 
 def draft_evidence(*, dispute_id: UUID, now: datetime) -> Evidence:
     """All that speaks for us in one dispute. Raises Dispute.DoesNotExist."""
@@ -195,5 +206,8 @@ def _table(section: Section) -> list[str]:
 
 def _plain(text: str) -> str:
     """One line without Markdown of its own: titles and programs' names are other people's."""
-    line = " ".join(text.split())
-    return "".join(f"\\{char}" if char in "\\`*_[]<>|#" else char for char in line)
+    return "".join(f"\\{char}" if char in "\\`*_[]<>|#" else char for char in _line(text))
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -4,7 +4,7 @@ request_payout → approve_payout → make_batch → apply_answers → paid, or 
                → reject_payout                                 → retry_payout, or rejected
 """
 
-from payments.payouts.answers import Result, Verdict, apply_answers, preview_answers
+from payments.payouts.answers import Result, Verdict, apply_answers, code_of, preview_answers
 from payments.payouts.bank_files import AnswerFileRefused, read_answers
 from payments.payouts.batches import (
     MixedFormats,
@@ -42,6 +42,7 @@ __all__ = [
     "Verdict",
     "apply_answers",
     "approve_payout",
+    "code_of",
     "fail_payout",
     "get_payout",
     "list_approved",

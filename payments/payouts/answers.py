@@ -133,7 +133,7 @@ def _reason(answer: Answer) -> str:
 
 def _find(answers: Iterable[Answer]) -> dict[str, Payout]:
     """The payouts by the names that the file has for them, in one query."""
-    codes = {answer.name: code for answer in answers if (code := _code(answer.name))}
+    codes = {answer.name: code for answer in answers if (code := code_of(answer.name))}
     ids = {answer.name: pk for answer in answers if (pk := _id(answer.name))}
     found = Payout.objects.filter(Q(code__in=codes.values()) | Q(pk__in=ids.values()))
     by_code = {payout.code: payout for payout in found}
@@ -143,8 +143,9 @@ def _find(answers: Iterable[Answer]) -> dict[str, Payout]:
     return {name: payout for name, payout in named if payout}
 
 
-def _code(name: str) -> str:
-    match = _REFERENCE.fullmatch(name)
+def code_of(name: str) -> str:
+    """Of the payout that a reference of any attempt names; empty for what is none."""
+    match = _REFERENCE.fullmatch(name.upper())
     return match[1] if match else ""
 
 
@@ -201,7 +202,7 @@ def _unclear(answer: Answer, payout: Payout, doubled: set[str]) -> str:
         return f"The UTR {answer.utr} stands in the file more than once."
     if payout.attempt > 1 and _id(answer.name):
         return "This payout was sent more than once: name it by its reference."
-    if _code(answer.name) and answer.name != payout.reference:
+    if code_of(answer.name) and answer.name.upper() != payout.reference:
         return f"This is of an attempt that was given up; the last is {payout.reference}."
     return ""
 

@@ -96,9 +96,14 @@ def _columns(header: Sequence[str]) -> dict[str, int]:
     name = next((name for name in _NAMES if name in places), "reference")
     missing = [column for column in (name, "utr", "status") if column not in places]
     if missing:
-        raise AnswerFileRefused(f"The first line names no column {' and no '.join(missing)}.")
+        raise AnswerFileRefused(f"The first line names no column {_any_of(missing)}.")
     columns = {"name": places[name], "utr": places["utr"], "status": places["status"]}
     return columns | ({"reason": places["reason"]} if "reason" in places else {})
+
+
+def _any_of(names: Sequence[str]) -> str:
+    *some, last = names
+    return f"{', '.join(some)} or {last}" if some else last
 
 
 def _cells(row: Sequence[str], columns: dict[str, int]) -> dict[str, str]:
@@ -108,7 +113,6 @@ def _cells(row: Sequence[str], columns: dict[str, int]) -> dict[str, str]:
         for field, place in columns.items()
     }
     return cells | {
-        "name": cells["name"].upper(),
         "utr": cells["utr"].upper(),
         "status": cells["status"].lower(),
     }

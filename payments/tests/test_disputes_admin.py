@@ -173,7 +173,12 @@ class TestTheEvidence:
     def test_is_plain_text_too(self, desk, told):
         answer = desk.get(page("evidence_file", told, "txt"))
 
+        text = answer.content.decode()
         assert (answer.status_code, answer["Content-Type"]) == (200, "text/plain; charset=utf-8")
+        assert "Buyer <buyer@example.com>, with an account since" in text
+        assert "Note: Operating Systems: scheduling; Price: ₹99.00; Paid: ₹99.00\n" in text
+        assert f"; Program: {BROWSER}\n" in text
+        assert "\\" not in text
         assert desk.get(page("evidence_file", told, "pdf")).status_code == 404
 
     def test_says_so_where_there_is_nothing(self, desk, dispute):

@@ -8,10 +8,11 @@ from django.test import Client
 from django.urls import reverse
 
 from notevault.accounts.tests.factories import make_user
-from payments.models import LedgerTransaction, Order, Payment
+from payments.models import LedgerTransaction, Order, Payment, Payout, PayoutBatch
 from payments.refunds import give_back
 from payments.settlement import settle_payment
-from payments.tests.factories import make_order, told
+from payments.tests.factories import make_order, make_payout, told
+from payments.tests.test_disputes import sell
 
 pytestmark = pytest.mark.django_db
 PAGES = reverse("admin:payments_ledgertransaction_changelist")
@@ -43,6 +44,11 @@ def payment(buyer, note, gateway, now, run_jobs):
     return payment
 
 
+@pytest.fixture
+def trouble(buyer, note, gateway, now):
+    return sell(buyer, [note], gateway, now)
+
+
 def found(desk, text):
     page = desk.get(PAGES, {"q": text})
     return sorted(row.kind for row in page.context["cl"].result_list)
@@ -65,6 +71,27 @@ class TestWhereIsMyMoney:
         assert found(desk, str(payment.pk)) == ["gateway_fee", "sale"]
         assert found(desk, str(refund.pk)) == ["refund_owed", "refund_processed"]
         assert found(desk, str(refund.gateway_refund_id)) == ["refund_owed", "refund_processed"]
+
+    def test_is_answered_for_a_dispute_by_its_name_at_the_gateway(self, desk, trouble):
+        trouble.tell(trouble.open())
+
+        assert found(desk, trouble.dispute.gateway_dispute_id) == ["dispute_held"]
+
+    def test_is_answered_for_a_payout_by_its_references(self, desk, seller, now):
+        payout = make_payout(seller, now=now)
+        make_payout(seller, now=now)
+
+        for name in (payout.reference, payout.reference.lower(), payout.code, f"{payout.code}02"):
+            assert found(desk, name) == ["payout_requested"]
+
+    def test_is_answered_for_a_payout_by_its_utr(self, desk, seller, now):
+        payout = make_payout(seller, now=now)
+        batch = PayoutBatch.objects.create(
+            format="upi", made_at=now, count=1, sum_paise=payout.amount_paise, content=""
+        )
+        Payout.objects.update(state="paid", utr="HDFCN52026112712", paid_at=now, batch=batch)
+
+        assert found(desk, "HDFCN52026112712") == ["payout_requested"]
 
     def test_is_answered_with_nothing_for_what_nobody_knows(self, desk, payment):
         assert found(desk, "pay_unknown") == []

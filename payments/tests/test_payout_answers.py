@@ -157,6 +157,16 @@ class TestAnAnswer:
         payout.refresh_from_db()
         assert payout.state == "paid"
 
+    def test_may_name_a_payout_in_small_letters_and_is_shown_as_written(self, send):
+        by_reference, by_id = send(2)
+        names = [by_reference.reference.lower(), str(by_id.pk), "nv-unknown"]
+        text = f"reference,utr,status\n{names[0]},{UTR},paid\n{names[1]},{OTHER_UTR},paid\n"
+
+        verdicts = payouts.preview_answers(read_answers(f"{text}{names[2]},,paid\n".encode()))
+
+        assert [str(verdict.result) for verdict in verdicts] == ["paid", "paid", "refused"]
+        assert [verdict.answer.name for verdict in verdicts] == names
+
     def test_taken_twice_changes_nothing(self, send, take, seller):
         first, second = send(2)
         rows = [(first.reference, UTR, "paid", ""), (second.reference, "", "failed", "Closed.")]
@@ -284,7 +294,8 @@ class TestAFile:
     @pytest.mark.parametrize(
         ("content", "sentence"),
         [
-            (b"", "The first line names no column reference and no utr and no status."),
+            (b"", "The first line names no column reference, utr or status."),
+            (b"reference\n", "The first line names no column utr or status."),
             (b"reference,utr\n", "The first line names no column status."),
             (b"reference,utr,status\n\n", "The file has no lines under its header."),
             (b"reference,utr,status\n\xff,1,paid\n", "The file is not CSV in UTF-8."),

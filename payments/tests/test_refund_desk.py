@@ -20,6 +20,7 @@ from payments.tests.refunding import ask, make_sale, make_staff, mark_read
 pytestmark = pytest.mark.django_db
 
 LIST = "/admin/payments/refundrequest/"
+MOST_QUERIES = {"refundrequest": 11, "order": 22}
 
 
 def browser_of(user):
@@ -144,6 +145,23 @@ class TestTheDeskOfOneRequest:
         assert (page.status_code, self.url(asked) in text) == (200, True)
         assert "1 downloads" in text
         assert "Page 3 is blank." in text
+
+    @pytest.mark.parametrize("page", ["refundrequest", "order"])
+    def test_costs_the_same_for_one_line_and_for_five(self, desk, page, buyer, seller, gateway):
+        counts = []
+        for lines in (1, 1, 5):  # the first fills what is remembered
+            notes = [make_note(seller=seller) for _ in range(lines)]
+            sale = make_sale(buyer=buyer, notes=notes, gateway=gateway, now=clock.now())
+            asked = ask(sale, clock.now())
+            row = sale.pk if page == "order" else asked.pk
+            with CaptureQueriesContext(connection) as queries:
+                desk.get(reverse(f"admin:payments_{page}_change", args=[row]))
+            counts.append(len(queries))
+
+        assert asked.lines.count() == 5
+        assert counts[1] == counts[2] <= MOST_QUERIES[page], counts
+        read = "notes_noteaccess"
+        assert sum(read in query["sql"] for query in queries) == 1
 
     def test_shows_the_arithmetic_and_changes_nothing_by_looking(self, desk, asked):
         text = desk.get(self.url(asked)).content.decode()

@@ -104,6 +104,50 @@ class TestAPurchase:
         assert look(order).downloads == 3
 
 
+class TestTimesThatDoNotFollow:
+    """Whoever waits for a lock writes later, with the time that it came at."""
+
+    def test_tell_held_received_and_bought_as_they_were_written(self, order, gateway, now):
+        held = gateway.pay(order.gateway_order_id, status="authorized")
+        settle(order, held, now + timedelta(seconds=9))
+        settle(order, told(held, status="captured"), now + timedelta(seconds=3))
+
+        story = look(order)
+
+        assert [one.what for one in story.happenings] == [
+            "ordered",
+            "payment_held",
+            "payment_received",
+            "order_paid",
+        ]
+        assert [one.at for one in story.happenings[1:]] == [now + timedelta(seconds=9)] * 3
+        staffs = [one.what for one in timeline.staff_story(order.pk).happenings if one.sentence]
+        assert staffs == [one.what for one in story.happenings]
+
+    def test_tell_the_end_of_a_refund_after_its_beginning(self, order, payment, now):
+        refund = refunds.give_back(payment=payment, amount_paise=9900, why="x", now=now)
+        refunds.fail_refund(refund_id=refund.pk, why="x", now=now - timedelta(seconds=5))
+
+        assert whats(order)[1:] == [
+            "payment_received",
+            "order_paid",
+            "refund_started",
+            "refund_failed",
+        ]
+
+    def test_tell_a_dispute_after_the_payment_it_is_of(self, order, payment, now):
+        Dispute.objects.create(
+            payment=payment,
+            gateway_dispute_id="disp_AAAAAAAAAAAAAA",
+            amount_paise=9900,
+            held_paise=9900,
+            created_at=now + timedelta(seconds=59),
+        )
+
+        assert whats(order)[1:] == ["payment_received", "order_paid", "dispute_opened"]
+        assert look(order).happenings[-1].at == now + timedelta(minutes=1)
+
+
 class TestMoneyThatBoughtNothing:
     def test_paid_twice_is_on_its_way_back_and_then_back(
         self, order, payment, gateway, now, run_jobs

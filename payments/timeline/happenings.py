@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -45,7 +45,16 @@ class Happening:
 
 
 def in_order(moves: Iterable[Any]) -> list[Any]:
-    return sorted(moves, key=lambda move: (move.at, move.pk))
+    """As they were written. Their times need not be in that order: `now` is taken before the
+    row is locked, so whoever waited for the lock may bear the earlier time."""
+    return sorted(moves, key=lambda move: move.pk)
+
+
+def in_turn(happenings: Iterable[Happening], since: datetime) -> Iterator[Happening]:
+    """Each not before the one before it, and none before `since`."""
+    for one in happenings:
+        since = max(since, one.at)
+        yield replace(one, at=since)
 
 
 def amount(paise: int, currency: str) -> str:
@@ -77,8 +86,10 @@ def of_order(order: Order) -> Iterator[Happening]:
         details=order.gateway_order_id or "",
     )
     bought = sum(item.release_at is not None for item in items)
-    for move in in_order(order.moves.all()):
-        yield _of_order_move(move, bought, len(items))
+    moves = in_order(order.moves.all())
+    yield from in_turn(
+        (_of_order_move(move, bought, len(items)) for move in moves), order.created_at
+    )
 
 
 def _of_order_move(move: Move, bought: int, asked: int) -> Happening:
@@ -107,8 +118,10 @@ def _in_library(bought: int, asked: int) -> str:
 
 def of_payment(payment: Payment) -> Iterator[Happening]:
     paid = amount(payment.amount_paise, payment.currency)
-    for move in in_order(payment.moves.all()):
-        yield _of_payment_move(payment, move, paid)
+    moves = in_order(payment.moves.all())
+    yield from in_turn(
+        (_of_payment_move(payment, move, paid) for move in moves), payment.created_at
+    )
     if payment.settled_at:
         yield _settled(payment, payment.gateway_payment_id)
 
@@ -155,7 +168,14 @@ def _settled(row: Payment | Refund, gateway_id: str | None) -> Happening:
     return Happening(row.settled_at, "settled_with_our_bank", details=details)
 
 
-def of_refund(refund: Refund, currency: str) -> Iterator[Happening]:
+def of_refund(refund: Refund, currency: str, since: datetime) -> Iterator[Happening]:
+    """None of it before `since`, when its payment was taken."""
+    yield from in_turn(_until_it_is_back(refund, currency), since)
+    if refund.settled_at:
+        yield _settled(refund, refund.gateway_refund_id)
+
+
+def _until_it_is_back(refund: Refund, currency: str) -> Iterator[Happening]:
     back = amount(refund.amount_paise, currency)
     known: dict[str, Any] = {"amount_paise": refund.amount_paise}
     yield Happening(
@@ -168,8 +188,6 @@ def of_refund(refund: Refund, currency: str) -> Iterator[Happening]:
     known["details"] = refund.gateway_refund_id or ""
     for move in in_order(refund.moves.all()):
         yield _of_refund_move(move, back, known)
-    if refund.settled_at:
-        yield _settled(refund, refund.gateway_refund_id)
 
 
 def _of_refund_move(move: Move, back: str, known: dict[str, Any]) -> Happening:
@@ -204,8 +222,10 @@ def of_request(request: RefundRequest, currency: str) -> Iterator[Happening]:
         details=" · ".join(filter(None, [request.reason, request.comment])),
         actor_id=None if by_buyer else request.asked_by_id,
     )
-    for move in in_order(request.moves.all()):
-        yield _of_request_move(request, move, asked)
+    moves = in_order(request.moves.all())
+    yield from in_turn(
+        (_of_request_move(request, move, asked) for move in moves), request.created_at
+    )
 
 
 def _of_request_move(request: RefundRequest, move: Move, asked: str) -> Happening:
@@ -220,7 +240,12 @@ def _of_request_move(request: RefundRequest, move: Move, asked: str) -> Happenin
     return _hidden(move, "request")
 
 
-def of_dispute(dispute: Dispute, currency: str) -> Iterator[Happening]:
+def of_dispute(dispute: Dispute, currency: str, since: datetime) -> Iterator[Happening]:
+    """None of it before `since`, when its payment was taken: the gateway tells whole seconds."""
+    yield from in_turn(_until_it_is_decided(dispute, currency), since)
+
+
+def _until_it_is_decided(dispute: Dispute, currency: str) -> Iterator[Happening]:
     yield Happening(
         dispute.created_at,
         "dispute_opened",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from notes.models import NoteAccess
@@ -12,6 +13,8 @@ from payments.selectors import OrderNotFound
 from payments.states import LIVE_DISPUTE, DisputeState, PaymentState, RefundState
 from payments.timeline.happenings import (
     Happening,
+    Side,
+    in_turn,
     of_dispute,
     of_order,
     of_payment,
@@ -75,16 +78,29 @@ def _of_money(order: Order) -> Iterator[Happening]:
     first, *moves = of_order(order)
     yield first
     payments = order.payments.all()
+    taken = {}
     for payment in payments:
-        yield from of_payment(payment)
-    yield from moves
+        happened = list(of_payment(payment))
+        taken[payment.pk] = _taken_at(payment, happened)
+        yield from happened
+    bought_at = max((taken[p.pk] for p in payments if p.settles), default=order.created_at)
+    yield from in_turn((_not_before(bought_at, move) for move in moves), order.created_at)
     for request in order.refund_requests.all():
         yield from of_request(request, order.currency)
     for payment in payments:
         for refund in payment.refunds.all():
-            yield from of_refund(refund, payment.currency)
+            yield from of_refund(refund, payment.currency, taken[payment.pk])
         for dispute in payment.disputes.all():
-            yield from of_dispute(dispute, payment.currency)
+            yield from of_dispute(dispute, payment.currency, taken[payment.pk])
+
+
+def _taken_at(payment: Payment, happened: list[Happening]) -> datetime:
+    return max((one.at for one in happened if one.side == Side.IN), default=payment.created_at)
+
+
+def _not_before(bought_at: datetime, move: Happening) -> Happening:
+    """What was bought was paid for first, whichever of the two bears the earlier time."""
+    return replace(move, at=max(move.at, bought_at)) if move.what == "order_paid" else move
 
 
 def _accesses(order: Order) -> list[NoteAccess]:
