@@ -117,6 +117,8 @@ class TestPreview:
         Payment.objects.get().disputes.create(
             gateway_dispute_id="disp_AAAAAAAAAAAAAA", amount_paise=9900, created_at=clock.now()
         )
+        # It holds the whole price, so nothing is left of it either.
+        Payment.objects.update(disputed_paise=9900)
 
         assert self.refusal(api, order) == "payment_disputed"
 
