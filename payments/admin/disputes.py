@@ -13,10 +13,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
-from unfold.admin import TabularInline
 
 from notevault.kit import clock, money
-from ops.admin import HistoryInline, ReadOnlyAdmin
+from ops.admin import HistoryInline, ReadOnlyAdmin, ReadOnlyRows
+from payments.admin.rupees import AMOUNT, rupees
 from payments.disputes.evidence import Evidence, draft_evidence
 from payments.models import Dispute, DisputeMove, Reversal
 from payments.states import LIVE_DISPUTE
@@ -32,29 +32,25 @@ class DisputeHistory(HistoryInline):
     model = DisputeMove
 
 
-class HeldRows(TabularInline):
+class HeldRows(ReadOnlyRows):
     model = Reversal
     fk_name = "dispute"
+    hide_title = True
     fields = (
         "item",
-        "amount_paise",
-        "seller_share_paise",
-        "commission_paise",
-        "tax_paise",
+        AMOUNT,
+        rupees("seller_share_paise", "From the seller"),
+        rupees("commission_paise", "From the commission"),
+        rupees("tax_paise", "From the tax"),
         "created_at",
         "undone_at",
     )
     readonly_fields = fields
     ordering = ("created_at", "id")
-    can_delete = False
-    extra = 0
     verbose_name_plural = "Held, line by line"
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("item")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Dispute)

@@ -15,8 +15,8 @@ from django.utils.safestring import SafeString
 
 from notevault.kit import money
 from ops.admin import ReadOnlyAdmin
+from payments.invoices.paper import pdf_response
 from payments.models import Invoice
-from payments.views.invoices import pdf_response
 
 
 @admin.register(Invoice)

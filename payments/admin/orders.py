@@ -13,6 +13,7 @@ from ops.admin import HistoryInline, ReadOnlyAdmin, ReadOnlyRows, shown_once, st
 from payments import refunds
 from payments.admin.ledger import link_to_ledger
 from payments.admin.refunds import RefundsOrders, RequestRows
+from payments.admin.rupees import AMOUNT, rupees
 from payments.models import (
     Order,
     OrderItem,
@@ -40,25 +41,29 @@ class RefundHistory(HistoryInline):
 
 class ItemRows(ReadOnlyRows):
     model = OrderItem
+    hide_title = True
     fields = (
         "title",
-        "price_paise",
-        "discount_paise",
-        "coupon_discount_paise",
-        "paid_paise",
+        rupees("price_paise", "Price"),
+        rupees("discount_paise", "Discount"),
+        rupees("coupon_discount_paise", "Of it by coupon"),
+        rupees("paid_paise", "Paid"),
         "outcome",
     )
+    readonly_fields = fields
 
 
 class PaymentRows(ReadOnlyRows):
     model = Payment
-    fields = ("gateway_payment_id", "state", "amount_paise", "method", "settles", "captured_at")
+    fields = ("gateway_payment_id", "state", AMOUNT, "method", "settles", "captured_at")
+    readonly_fields = fields
     show_change_link = True
 
 
 class RefundRows(ReadOnlyRows):
     model = Refund
-    fields = ("state", "amount_paise", "why", "gateway_refund_id", "processed_at")
+    fields = ("state", AMOUNT, "why", "gateway_refund_id", "processed_at")
+    readonly_fields = fields
     show_change_link = True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -34,7 +35,7 @@ from ops.admin import (
     staff_id,
 )
 from payments import refund_requests, reversals
-from payments.admin.rupees import RupeesField
+from payments.admin.rupees import AMOUNT, RupeesField
 from payments.models import (
     Order,
     OrderItem,
@@ -51,13 +52,16 @@ MAY_DECIDE = "payments.decide_refund"
 
 class RequestRows(ReadOnlyRows):
     model = RefundRequest
-    fields = ("state", "amount_paise", "reason", "asked_by", "created_at")
+    fields = ("state", AMOUNT, "reason", "asked_by", "created_at")
+    readonly_fields = fields
     show_change_link = True
 
 
 class RequestLines(ReadOnlyRows):
     model = RefundRequestLine
-    fields = ("item", "amount_paise")
+    hide_title = True
+    fields = ("item", AMOUNT)
+    readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
@@ -66,7 +70,8 @@ class RequestLines(ReadOnlyRows):
 
 class RequestRefunds(ReadOnlyRows):
     model = Refund
-    fields = ("state", "amount_paise", "gateway_refund_id", "created_at", "processed_at")
+    fields = ("state", AMOUNT, "gateway_refund_id", "created_at", "processed_at")
+    readonly_fields = fields
     show_change_link = True
 
 
@@ -93,7 +98,7 @@ class RefundForm(forms.Form):
         for item in items:
             left = reversals.left_paise(item)
             self.fields[str(item.pk)] = RupeesField(
-                label=f"{item.title}: ₹ of {money.format_inr(left)}",
+                label=f"{item.title} (₹, at most {money.plain_rupees(left)})",
                 initial=left,
                 required=False,
                 max_value=Decimal(left) / 100,
@@ -212,7 +217,9 @@ class RefundRequestAdmin(ReadOnlyAdmin):
             "note__title", "downloads", "first_downloaded_at", "suspended_at"
         )
         return format_html_join(
-            "", "<p>{}: {} downloads, the first: {}; suspended: {}</p>", _dashed(rows)
+            "",
+            "<p>{}: {} downloads, the first: {}; suspended: {}</p>",
+            [(title, count, _time(first), _time(since)) for title, count, first, since in rows],
         )
 
     def has_decide_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
@@ -286,8 +293,8 @@ def _reject_by(request: HttpRequest, why: str) -> Callable[[RefundRequest], obje
     )
 
 
-def _dashed(rows: QuerySet[Any, Any]) -> list[list[Any]]:
-    return [[value if value is not None else "–" for value in row] for row in rows]
+def _time(moment: datetime | None) -> str:
+    return clock.indian_time(moment) if moment else "–"
 
 
 def _found(page: Any, request: HttpRequest, object_id: str) -> Any:

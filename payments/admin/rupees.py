@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.contrib import admin
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
+
+from notevault.kit import money
+
+
+def rupees(column: str, description: str) -> Callable[[Any], str]:
+    """A column of paise as rupees, for the fields of an admin page or inline."""
+
+    @admin.display(description=description, ordering=column)
+    def show(row: Any) -> str:
+        return money.format_inr(getattr(row, column))
+
+    show.__name__ = column  # the page names the cell by it
+    return show
+
+
+AMOUNT = rupees("amount_paise", "Amount")
 
 
 class RupeesField(forms.DecimalField):

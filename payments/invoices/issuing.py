@@ -21,22 +21,11 @@ from ops.transactions import use_case
 from payments import locks, tax
 from payments.invoices.lines import Line, Shares, as_json, from_json, make_line, sums
 from payments.invoices.numbers import next_number
-from payments.invoices.seal import seal
+from payments.invoices.seal import PARTIES, seal
 from payments.models import Dispute, Invoice, Order, OrderItem, Refund, Reversal
 from payments.states import DisputeState, InvoiceKind, RefundState
 
 log = structlog.get_logger("notevault.invoices")
-
-PARTIES = (
-    "buyer_name",
-    "buyer_state",
-    "place_of_supply",
-    "supplier_name",
-    "supplier_address",
-    "supplier_state",
-    "supplier_gstin",
-    "sac",
-)
 
 
 @use_case

@@ -6,6 +6,7 @@ from functools import partial
 from html import escape
 from io import BytesIO
 
+from django.http import HttpResponse
 from reportlab.graphics.barcode.qr import QrCodeWidget
 from reportlab.graphics.shapes import Drawing
 from reportlab.lib.colors import HexColor
@@ -25,6 +26,7 @@ from reportlab.platypus import (
     TableStyle,
 )
 
+from notes.storage.local import content_disposition
 from notevault.kit import clock, money
 from notevault.kit.places import PLACES
 from payments.invoices.lettering import BOLD, REGULAR, in_latin, use_typeface
@@ -87,6 +89,13 @@ SUMMED = TableStyle(
     ],
     parent=PLAIN,
 )
+
+
+def pdf_response(invoice: Invoice) -> HttpResponse:
+    response = HttpResponse(render_pdf(invoice), content_type="application/pdf")
+    name = f"{invoice.number.replace('/', '-')}.pdf"
+    response["Content-Disposition"] = content_disposition(name)
+    return response
 
 
 def render_pdf(invoice: Invoice) -> bytes:

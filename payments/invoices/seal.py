@@ -15,6 +15,17 @@ from django.urls import reverse
 from payments.gateways.signatures import is_signed_by_any, sign
 from payments.models import Invoice
 
+# Who sold to whom, and where; a note takes it over from the invoice that it corrects.
+PARTIES = (
+    "buyer_name",
+    "buyer_state",
+    "place_of_supply",
+    "supplier_name",
+    "supplier_address",
+    "supplier_state",
+    "supplier_gstin",
+    "sac",
+)
 SIGNED = (
     "id",
     "kind",
@@ -24,14 +35,7 @@ SIGNED = (
     "order_id",
     "corrects_id",
     "reverses_id",
-    "buyer_name",
-    "buyer_state",
-    "place_of_supply",
-    "supplier_name",
-    "supplier_address",
-    "supplier_state",
-    "supplier_gstin",
-    "sac",
+    *PARTIES,
     "lines",
     "note_value_paise",
     "taxable_paise",

@@ -99,7 +99,8 @@ class TestADispute:
         text = desk.get(page("change", dispute)).content.decode()
 
         assert "told by webhook under_review" in text
-        assert "8415" in text
+        assert "₹84.15" in text
+        assert "paise of" not in text
         assert reverse("admin:payments_order_change", args=[trouble.order.pk]) in text
         assert page("evidence", dispute) in text
         assert "₹99.00" in text

@@ -145,6 +145,8 @@ class TestTheDeskOfOneRequest:
         assert (page.status_code, self.url(asked) in text) == (200, True)
         assert "1 downloads" in text
         assert "Page 3 is blank." in text
+        assert " IST; suspended: –" in text
+        assert "9900" not in text
 
     @pytest.mark.parametrize("page", ["refundrequest", "order"])
     def test_costs_the_same_for_one_line_and_for_five(self, desk, page, buyer, seller, gateway):
@@ -228,7 +230,16 @@ class TestARefundForABuyer:
         page = desk.get(self.url(order)).content.decode()
 
         assert 'value="99.00"' in page or 'value="99"' in page
+        assert "(₹, at most 99.00)" in page
         assert "Refund this" not in page
+
+    def test_of_an_order_with_nothing_left_has_no_form(self, desk, asked):
+        act(desk, "approve", asked)
+
+        page = desk.get(self.url(asked.order)).content.decode()
+
+        assert "Nothing is left to give back." in page
+        assert 'name="request_id"' not in page
 
     def test_shows_the_arithmetic_before_anything_moves(self, desk, order):
         text, _ = self.shown(desk, order, self.filled(desk, order, "40.00"))

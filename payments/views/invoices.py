@@ -15,25 +15,17 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from notes.storage.local import content_disposition
 from notevault.kit import clock
 from notevault.kit.views import APIView
 from payments.examples import invoices as examples
 from payments.invoices import selectors
 from payments.invoices.issuing import issue_invoice
 from payments.invoices.page import facts_of
-from payments.invoices.paper import render_pdf
+from payments.invoices.paper import pdf_response
 from payments.models import Invoice
 from payments.serializers import invoices as serializers
 
 PDF = {(200, "application/pdf"): OpenApiTypes.BINARY}
-
-
-def pdf_response(invoice: Invoice) -> HttpResponse:
-    response = HttpResponse(render_pdf(invoice), content_type="application/pdf")
-    name = f"{invoice.number.replace('/', '-')}.pdf"
-    response["Content-Disposition"] = content_disposition(name)
-    return response
 
 
 class InvoiceView(APIView):
