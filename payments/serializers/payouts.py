@@ -45,7 +45,7 @@ class PayoutRequest(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("upi_id" in attrs) == ("bank_account" in attrs):
-            raise serializers.ValidationError("Name either a upi_id or a bank_account.")
+            raise serializers.ValidationError("Give either upi_id or bank_account.")
         return attrs
 
 
