@@ -12,7 +12,7 @@ from alerts.services import raise_alert
 from ops.transactions import use_case
 from payments import holds, locks
 from payments.gateways import get_gateway
-from payments.gateways.base import GatewayRefund
+from payments.gateways.base import GatewayRefund, GatewayRejected
 from payments.models import Payment, Refund
 from payments.refunds.outcome import take_over
 from payments.refunds.owing import RefundsOverlap, count, take_from_lines
@@ -32,22 +32,42 @@ class NewsContradicts(Exception):
     """An event says the opposite of what is decided here: true and late, or old."""
 
 
+class NewsIsFirst(Exception):
+    """An event tells of a refund that nobody here has heard of: it may have failed since."""
+
+
 def take_in_news(*, reply: GatewayRefund, source: str, now: datetime) -> str:
     """Take in a refund as an event tells of it; returns the status that counted.
 
-    Where the event contradicts a refund that is decided here, the gateway is asked, and
-    what it says now counts. Raises as `take_in_refund` does, and the gateway's errors.
+    Where the event contradicts a refund that is decided here, or is the first to tell of
+    one, the gateway is asked, and what it says now counts. A first one that the gateway
+    does not show is believed: it is signed, and better than nothing. Raises as
+    `take_in_refund` does, and the gateway's errors.
     """
     try:
         take_in_refund(reply=reply, source=source, now=now, may_be_old=True)
     except NewsContradicts:
-        present = [r for r in get_gateway().list_refunds(reply.payment_id) if r.id == reply.id]
-        if not present:
-            log.warning("refund.unknown_to_the_gateway", gateway_refund_id=reply.id)
+        present = _look_up(reply)
+        if present is None:
             return "not known to the gateway"
-        take_in_refund(reply=present[0], source=source, now=now)
-        return present[0].status
-    return reply.status
+    except NewsIsFirst:
+        present = _look_up(reply) or reply
+    else:
+        return reply.status
+    take_in_refund(reply=present, source=source, now=now)
+    return present.status
+
+
+def _look_up(heard: GatewayRefund) -> GatewayRefund | None:
+    """The refund as the gateway shows it now; None when it shows no such refund."""
+    try:
+        listed = get_gateway().list_refunds(heard.payment_id)
+    except GatewayRejected:
+        listed = []
+    found = next((refund for refund in listed if refund.id == heard.id), None)
+    if found is None:
+        log.warning("refund.unknown_to_the_gateway", gateway_refund_id=heard.id)
+    return found
 
 
 def take_in_refunds(*, gateway_payment_id: str, source: str, now: datetime) -> None:
@@ -65,8 +85,8 @@ def take_in_refund(
     One of ours goes on as its reply says. One made elsewhere gets a row and an alert, and
     once it is complete, the accesses of the lines that have gone back whole are revoked.
     None for one that failed before we heard of it. Raises PaymentNotKnownYet,
-    RefundsOverlap when refunds of ours claim the same money, and NewsContradicts for what
-    `may_be_old`.
+    RefundsOverlap when refunds of ours claim the same money, and NewsContradicts or
+    NewsIsFirst for what `may_be_old`.
     """
     found = locks.lock_payment_with_order(gateway_payment_id=reply.payment_id)
     if found is None:
@@ -76,6 +96,8 @@ def take_in_refund(
     if refund is None:
         if reply.status == "failed":
             return None
+        if may_be_old:
+            raise NewsIsFirst(reply.id)
         refund = _record_foreign(payment, reply, source, now)
     if may_be_old and (refund.state, reply.status) in CONTRADICTIONS:
         raise NewsContradicts(reply.id)

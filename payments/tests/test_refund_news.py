@@ -10,7 +10,7 @@ from alerts.models import Alert
 from notes.models import NoteAccess
 from notevault.kit import clock
 from payments import refunds
-from payments.gateways.base import GatewayRefund, GatewayUnavailable
+from payments.gateways.base import GatewayUnavailable
 from payments.models import Order, Payment, Refund, WebhookEvent
 from payments.settlement import accept_quarantined, settle_payment
 from payments.tests.factories import event_body, make_order, signed
@@ -177,22 +177,47 @@ class TestARefundThatTheBankReturns:
 
 
 class TestAForeignRefund:
-    def test_told_of_too_late_ends_as_the_gateway_says(self, buyer, note, gateway, now):
-        order = make_sale(buyer=buyer, notes=[note], gateway=gateway, now=now)
-        made = gateway.refund_payment(
-            Payment.objects.get().gateway_payment_id,
-            amount_paise=9900,
-            idempotency_key="by-hand-0001",
-        )
-        stale = GatewayRefund(made.id, made.payment_id, 9900, "INR", "processed", "")
+    @pytest.fixture
+    def order(self, buyer, note, gateway, now):
+        return make_sale(buyer=buyer, notes=[note], gateway=gateway, now=now)
+
+    @pytest.fixture
+    def made(self, order, gateway):
+        """By hand, of the whole payment; nobody has told us yet."""
+        payment_id = Payment.objects.get().gateway_payment_id
+        made = gateway.refund_payment(payment_id, amount_paise=9900, idempotency_key="by-hand-0001")
+        return replace(made, receipt="")
+
+    def test_told_of_before_it_failed_ends_as_the_gateway_says(self, order, made, gateway, now):
+        refunds.take_in_news(reply=made, source="test", now=now)
         failed = gateway.return_refund(made.id)
-        refunds.take_in_news(reply=stale, source="test", now=now)
 
         refunds.take_in_news(reply=failed, source="test", now=now)
 
         order.refresh_from_db()
         assert (order.state, Refund.objects.get().state) == ("paid", "failed")
         assert balances() == AFTER_SALE
+
+    def test_told_of_after_it_failed_is_old_news(self, order, made, gateway, now):
+        gateway.return_refund(made.id)
+
+        told = refunds.take_in_news(reply=made, source="test", now=now)
+
+        order.refresh_from_db()
+        assert (told, order.state, Refund.objects.count()) == ("failed", "paid", 0)
+        assert balances() == AFTER_SALE
+
+    def test_told_of_after_it_failed_does_not_wait_for_one_of_ours(
+        self, order, made, gateway, now, run_jobs
+    ):
+        refunds.take_in_news(reply=gateway.return_refund(made.id), source="test", now=now)
+        ask(order, now)
+        run_jobs()
+
+        told = refunds.take_in_news(reply=made, source="test", now=now)
+
+        assert (told, Refund.objects.get().state) == ("failed", "processed")
+        assert balances() == {}
 
 
 class TestAPaymentThatHadComeAndGoneBeforeWeHeardOfIt:
