@@ -162,7 +162,8 @@ class TestAnAnswer:
         names = [by_reference.reference.lower(), str(by_id.pk), "nv-unknown"]
         text = f"reference,utr,status\n{names[0]},{UTR},paid\n{names[1]},{OTHER_UTR},paid\n"
 
-        verdicts = payouts.preview_answers(read_answers(f"{text}{names[2]},,paid\n".encode()))
+        answers = read_answers(f"{text}{names[2]},,paid\n".encode())
+        verdicts = payouts.preview_answers(answers, actor_id=None)
 
         assert [str(verdict.result) for verdict in verdicts] == ["paid", "paid", "refused"]
         assert [verdict.answer.name for verdict in verdicts] == names
