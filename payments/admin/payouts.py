@@ -206,6 +206,7 @@ class PayoutAdmin(ManagedAdmin):
             self.message_user(request, sentence, messages.WARNING)
         return download(batch)
 
+    # The theme's decorators carry no types.
     @action(  # type: ignore[untyped-decorator]
         description="Import the bank's answer",
         url_path="import-answers",

@@ -123,6 +123,7 @@ class RefundsOrders:
     def has_refund_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm(MAY_DECIDE)
 
+    # The theme's decorators carry no types.
     @action(description="Refund…", url_path="refund", permissions=["refund"])  # type: ignore[untyped-decorator]
     def refund(self: Any, request: HttpRequest, object_id: str) -> HttpResponse:
         """Choose amounts, look at the arithmetic, then confirm exactly that."""
