@@ -95,6 +95,22 @@ def gateway(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[MemoryGa
     gateways.get_gateway.cache_clear()
 
 
+@pytest.fixture(autouse=True)
+def queue_ends_with_its_test(
+    request: pytest.FixtureRequest, django_db_blocker: Any
+) -> Iterator[None]:
+    """The queue's tables are not Django's to flush: a job that was committed would meet
+    whichever test comes next."""
+    yield
+    marker = request.node.get_closest_marker("django_db")
+    commits = marker is not None and marker.kwargs.get("transaction", False)
+    if commits or "transactional_db" in request.fixturenames:
+        from django.db import connection
+
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute("DELETE FROM procrastinate_jobs")
+
+
 @pytest.fixture
 def run_jobs(db: None) -> Callable[[], list[str]]:
     """Run the due jobs of the queue here and now; returns the names of those that ran.
@@ -107,7 +123,7 @@ def run_jobs(db: None) -> Callable[[], list[str]]:
 
     from ops.jobs import RetryLater
 
-    # Not managed by Django, so not flushed between transactional tests.
+    # What fixtures have deferred is not the test's.
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM procrastinate_jobs")
 
