@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 from django.db import connection, connections
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 
 from ops.health import own_connection, readiness, report
 from ops.health.check import Check
@@ -128,6 +130,18 @@ class TestReady:
             for _ in range(pool.max_size):
                 lent.enter_context(pool.connection())
             assert get(client, "/health/ready") == NO_DATABASE
+
+    def test_is_untrue_until_all_migrations_are_applied(self, client):
+        newest = MigrationLoader(connection).graph.leaf_nodes("ops")[0]
+        MigrationRecorder(connection).record_unapplied(*newest)
+        try:
+            before = get(client, "/health/ready")
+        finally:
+            MigrationRecorder(connection).record_applied(*newest)
+        readiness.answer.forget()
+
+        assert before == (503, {"status": "unavailable", "reason": "migrations"})
+        assert get(client, "/health/ready") == READY
 
     def test_is_asked_for_once_however_many_probes_come(self, client, monkeypatch):
         asked = []
