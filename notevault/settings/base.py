@@ -317,6 +317,21 @@ HEALTH_CHECKS = {
     "configuration": "ops.health.configuration.Configuration",
 }
 
+# What `manage.py doctor` looks at, topic by topic
+DOCTOR = {
+    "database": "ops.doctor.database.examine",
+    "connections": "ops.doctor.connections.examine",
+    "migrations": "ops.doctor.migrations.examine",
+    "secrets": "ops.doctor.secrets.examine",
+    "site": "ops.doctor.site.examine",
+    "gateway": "payments.doctor.examine",
+    "storage": "notes.doctor.examine",
+    "alerts": "alerts.doctor.examine",
+    "mail": "ops.doctor.mail.examine",
+    "jobs": "ops.doctor.running.examine_jobs",
+    "machine": "ops.doctor.running.examine_machine",
+}
+
 # Alerts. The log gets them all, whatever else is set.
 ALERT_ALLOW_PRIVATE = env.bool("ALERT_ALLOW_PRIVATE", default=False)
 PAGERDUTY_ROUTING_KEY = alerts.routing_key(env.str("PAGERDUTY_ROUTING_KEY", default=""))
