@@ -63,6 +63,6 @@ def look_into(connection: psycopg.Connection[Any]) -> Contents:
     )
 
 
-def _number(connection: psycopg.Connection[Any], question: sql.Composable) -> int:
+def _number(connection: psycopg.Connection[Any], question: sql.SQL | sql.Composed) -> int:
     [(number,)] = connection.execute(question)
     return int(number)

@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.db.utils import ConnectionHandler
 from psycopg import pq
+from psycopg.conninfo import make_conninfo
 
 from notevault.settings.database import from_url
 from ops.backup.refusal import BackupError, BadRequest
@@ -63,9 +64,8 @@ class Database:
     def connect(self, *, autocommit: bool = False) -> psycopg.Connection[Any]:
         """A connection of our own, outside Django's pool. Raises DatabaseUnreachable."""
         try:
-            return psycopg.connect(
-                **{"connect_timeout": CONNECT_WITHIN_S, **self.parameters}, autocommit=autocommit
-            )
+            how = make_conninfo(**{"connect_timeout": CONNECT_WITHIN_S, **self.parameters})
+            return psycopg.connect(how, autocommit=autocommit)
         except psycopg.Error as error:
             raise DatabaseUnreachable(f"{self} cannot be reached: {first_line(error)}") from error
 

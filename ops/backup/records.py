@@ -20,6 +20,7 @@ def record(*, manifest: Manifest, location: str) -> None:
         "sha256": manifest.sha256,
         "size_bytes": manifest.size_bytes,
         "schema_version": manifest.schema_version,
+        "removed_at": None,
     }
     Backup.objects.update_or_create(location=location, defaults=known)
 

@@ -32,16 +32,14 @@ class Shelf:
         dumps = [name for name in names if self._is_ours(name) and manifest.beside(name) in names]
         return sorted(dumps, key=_taken, reverse=True)
 
-    def find(self, name: str = "") -> Manifest:
-        """The newest, or the one of that name. Raises NoSuchBackup or ManifestDamaged."""
+    def find(self, name: str = "") -> str:
+        """The newest, or the one of that name. Raises NoSuchBackup."""
         found = self.whole()
         if not found or (name and name not in found):
             raise NoSuchBackup(
                 f"There is no whole backup {name or 'of a NoteVault database'} in {self.store.url}."
             )
-        chosen = name or found[0]
-        with self.store.reading(manifest.beside(chosen)) as file:
-            return manifest.read(file.read(), name=chosen)
+        return name or found[0]
 
     def surplus(self, *, keep: int) -> list[str]:
         """What is older than the newest `keep`, but for the newest that was ever verified."""
@@ -76,13 +74,21 @@ class Shelf:
         return re.fullmatch(rf"{self.database}-\d{{8}}T\d{{6}}Z\.dump", name) is not None
 
 
-def find_backup(url: str) -> tuple[Store, Manifest]:
-    """The backup that a URL of a dump names, or the newest of a folder's URL."""
+def find_backup(url: str, *, database: str = "") -> tuple[Store, str]:
+    """Where it is and what it is called: the one that a URL of a dump names, or the newest of a
+    folder's URL, of one database where that is given. Raises NoSuchBackup."""
     folder, _, last = url.rpartition("/")
     name = last if last.endswith(".dump") else ""
     store = open_store((folder or ".") if name else url)
     store.check()
-    return store, Shelf(store).find(name)
+    shelf = shelf_of(store, database) if database and not name else Shelf(store)
+    return store, shelf.find(name)
+
+
+def read_manifest(store: Store, name: str) -> Manifest:
+    """Raises ManifestDamaged."""
+    with store.reading(manifest.beside(name)) as file:
+        return manifest.read(file.read(), name=name)
 
 
 def name_for(database: str, *, now: datetime) -> str:

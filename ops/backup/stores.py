@@ -32,7 +32,8 @@ class Sink(Protocol):
 class Store(Protocol):
     """A flat folder of files. Each method raises StoreFailed when the place lets it down."""
 
-    url: str
+    @property
+    def url(self) -> str: ...
 
     def check(self) -> None:
         """Raises StoreFailed for a place that does not exist or may not be read."""
@@ -162,9 +163,8 @@ class Folder:
         try:
             yield
         except FileNotFoundError as error:
-            raise StoreFailed(
-                f"There is no {error.filename or self.path}. Make it first."
-            ) from error
+            missing = error.filename or self.path
+            raise StoreFailed(f"There is no {missing}. Make it first.") from error
         except OSError as error:
             raise StoreFailed(sentence_of(error, place=str(self.path))) from error
 

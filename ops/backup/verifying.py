@@ -18,11 +18,12 @@ from django.conf import settings
 from notevault.kit import clock
 from ops.backup import records, restoring
 from ops.backup.database import Database
-from ops.backup.manifest import Manifest, is_older_schema, refuse_newer_schema
+from ops.backup.manifest import Manifest, ManifestDamaged, is_older_schema, refuse_newer_schema
 from ops.backup.programs import ProgramFailed
 from ops.backup.refusal import BackupError
 from ops.backup.restoring import DumpDamaged
 from ops.backup.scratch import scratch_beside, scratch_given
+from ops.backup.shelf import read_manifest
 from ops.backup.stores import Store, location
 from ops.backup.taking import OnBytes, hold_alone
 
@@ -62,7 +63,7 @@ class Verdict:
 def verify(
     *,
     store: Store,
-    backup: Manifest,
+    name: str,
     home: Database,
     into: Database | None = None,
     on_bytes: OnBytes,
@@ -71,10 +72,11 @@ def verify(
 
     `home` is the database that is asked to be alone, and on whose server the scratch is made
     unless `into` is an empty one elsewhere. Raises a BackupError where the backup could not be
-    tried; that says nothing about the backup.
+    tried, which says nothing about it, and ManifestDamaged, which says all.
     """
     began = time.monotonic()
-    verdict = Verdict(backup, location(store, backup.name))
+    verdict = Verdict(_manifest_of(store, name), location(store, name))
+    backup = verdict.backup
     records.record(manifest=backup, location=verdict.location)
     with _alone(home):
         try:
@@ -91,6 +93,14 @@ def verify(
     verdict.seconds = time.monotonic() - began
     _write_down(verdict)
     return verdict
+
+
+def _manifest_of(store: Store, name: str) -> Manifest:
+    try:
+        return read_manifest(store, name)
+    except ManifestDamaged as error:
+        records.record_failure(location=location(store, name), error=str(error), is_bad=True)
+        raise
 
 
 def _try(path: Path, scratch: Database, verdict: Verdict, on_bytes: OnBytes) -> None:

@@ -42,13 +42,11 @@ class Command(BaseCommand):
         with answering():
             home = configured()
             into = at(options["into"]) if options["into"] else None
-            store, backup = find_backup(place(options["source"]), database=home.name)
+            store, name = find_backup(place(options["source"]), database=home.name)
             # Standard output is the verdict's alone.
             progress = Progress("Verifying", self.stderr)  # type: ignore[arg-type]
             try:
-                verdict = verify(
-                    store=store, backup=backup, home=home, into=into, on_bytes=progress
-                )
+                verdict = verify(store=store, name=name, home=home, into=into, on_bytes=progress)
             finally:
                 progress.done()
         if options["json"]:

@@ -15,7 +15,7 @@ from ops.backup.desk import Progress, answering, place, size
 from ops.backup.manifest import Manifest, refuse_newer_schema
 from ops.backup.refusal import BadRequest
 from ops.backup.restoring import Target
-from ops.backup.shelf import find_backup
+from ops.backup.shelf import find_backup, read_manifest
 
 CONFIGURED = "configured"
 
@@ -56,7 +56,8 @@ class Command(BaseCommand):
         into = options["into"]
         with answering():
             database = configured() if into == CONFIGURED else at(into)
-            store, backup = find_backup(place(options["source"]))
+            store, name = find_backup(place(options["source"]))
+            backup = read_manifest(store, name)
             refuse_newer_schema(backup)
             target = restoring.look_at(database, backup)
             if not options["force"]:
