@@ -18,7 +18,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from notevault.kit import clock
 from notevault.kit.errors import DomainError
 from ops import breakers, replay
-from ops.models import BreakerMove, CircuitBreaker, DeadLetter, DeadLetterMove
+from ops.models import Backup, BreakerMove, CircuitBreaker, DeadLetter, DeadLetterMove
 from ops.states import Forced
 
 
@@ -200,3 +200,16 @@ class DeadLetterAdmin(ReadOnlyAdmin):
 
         self.for_each(request, rows, give_up, "discarded")
         return None
+
+
+@admin.register(Backup)
+class BackupAdmin(ReadOnlyAdmin):
+    list_display = (
+        "name",
+        "finished_at",
+        "size_bytes",
+        "verified_at",
+        "verify_error",
+        "removed_at",
+    )
+    ordering = ("-finished_at",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,18 +13,16 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 import fsspec
-from aiohttp import ClientError
-from botocore.exceptions import BotoCoreError
-from fsspec.exceptions import FSTimeoutError
-from gcsfs.retry import HttpError
-from google.auth.exceptions import GoogleAuthError
+from aiohttp import ClientError as HttpClientError
 
 from ops.backup.refusal import BadRequest
 from ops.backup.stores import Sink, StoreFailed, part_name, sentence_of
 
 # A part of an upload, of which a store takes 10,000: dumps of up to 320 GB. One is in memory.
 BLOCK = 32 * 1024 * 1024
-AWAY = (OSError, BotoCoreError, GoogleAuthError, HttpError, ClientError, FSTimeoutError)
+# Google's library would else try, at length, to write as nobody.
+OPTIONS: dict[str, dict[str, str]] = {"s3": {}, "gs": {"token": "google_default"}}
+LIBRARIES = ("aiobotocore", "botocore", "s3fs", "gcsfs", "google.auth")
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,7 @@ class Bucket:
     url: str
     files: Any
     root: str
+    failures: tuple[type[Exception], ...]
 
     @classmethod
     def at(cls, url: str) -> Bucket:
@@ -40,13 +40,23 @@ class Bucket:
         if not parts.netloc:
             raise BadRequest(f"{url} names no bucket: {parts.scheme}://bucket/folder")
         root = f"{parts.netloc}{parts.path}".rstrip("/")
+        for library in LIBRARIES:  # what they would log, we say in a sentence
+            logging.getLogger(library).setLevel(logging.CRITICAL)
+        failures: tuple[type[Exception], ...] = (
+            OSError,
+            HttpClientError,
+            *_failures_of(parts.scheme),
+        )
         try:
             files = fsspec.filesystem(
-                parts.scheme, skip_instance_cache=True, use_listings_cache=False
+                parts.scheme,
+                skip_instance_cache=True,
+                use_listings_cache=False,
+                **OPTIONS[parts.scheme],
             )
-        except AWAY as error:
+        except failures as error:
             raise StoreFailed(_sentence(error, url)) from error
-        return cls(url, files, root)
+        return cls(url, files, root, failures)
 
     def check(self) -> None:
         self.names()
@@ -120,15 +130,27 @@ class Bucket:
         if not file.closed:
             file.discard()
             file.closed = True
-        with suppress(*AWAY):
+        with suppress(*self.failures):
             self.files.rm_file(part)
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
         try:
             yield
-        except (TimeoutError, *AWAY) as error:
+        except self.failures as error:
             raise StoreFailed(_sentence(error, self.url)) from error
+
+
+def _failures_of(scheme: str) -> tuple[type[Exception], ...]:
+    """What a store's own library raises; each takes a second to import."""
+    if scheme == "s3":
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        return BotoCoreError, ClientError
+    from gcsfs.retry import HttpError
+    from google.auth.exceptions import GoogleAuthError
+
+    return HttpError, GoogleAuthError
 
 
 def _changed_at(row: dict[str, Any]) -> datetime:

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 
 from ops.backup import manifest, records
 from ops.backup.manifest import Manifest
+from ops.backup.places import open_store
 from ops.backup.refusal import BackupError
-from ops.backup.stores import PART, Store, is_forsaken, location, open_store
+from ops.backup.stores import PART, Store, is_forsaken, location
 
 # No run takes as long, so what is unfinished since then will stay so.
 ABANDONED_AFTER = timedelta(days=1)

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Protocol
-from urllib.parse import unquote, urlsplit
 
-from ops.backup.refusal import BackupError, BadRequest
+from ops.backup.refusal import BackupError
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 PART = re.compile(r"\.part-(?P<host>[A-Za-z0-9_]+)-(?P<pid>\d+)$")
@@ -54,27 +53,6 @@ class Store(Protocol):
 
 def location(store: Store, name: str) -> str:
     return f"{store.url.rstrip('/')}/{name}"
-
-
-def open_store(url: str) -> Store:
-    """Raises BadRequest for what is no folder, `file`, `s3` or `gs` URL; touches nothing."""
-    scheme = urlsplit(url).scheme if "://" in url else ""
-    if scheme in {"s3", "gs"}:
-        from ops.backup.buckets import Bucket  # their libraries take a second to import
-
-        return Bucket.at(url)
-    if scheme not in {"", "file"}:
-        raise BadRequest(
-            f"{scheme}:// is not a place for backups. Give a folder, or a URL such as "
-            "file:///backups, s3://bucket/folder or gs://bucket/folder."
-        )
-    parts = urlsplit(url)
-    if scheme and parts.netloc not in {"", "localhost"}:
-        raise BadRequest(f"{url} names a host. A folder of this machine is file:///its/path.")
-    path = Path(unquote(parts.path) if scheme else url)
-    if not url.strip() or not path.parts:
-        raise BadRequest("Say where: --to or --from, or BACKUP_URL.")
-    return Folder(path.absolute())
 
 
 def part_name(name: str) -> str:

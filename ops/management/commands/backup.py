@@ -12,7 +12,8 @@ from notevault.kit import clock
 from ops.backup import taking
 from ops.backup.database import Database, configured
 from ops.backup.desk import Progress, answering, place, size
-from ops.backup.stores import Store, location, open_store
+from ops.backup.places import open_store
+from ops.backup.stores import Store, location
 
 
 class Command(BaseCommand):
