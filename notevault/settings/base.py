@@ -140,6 +140,11 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Backups
+BACKUP_URL = env.str("BACKUP_URL", default="")
+BACKUP_KEEP = int(env.str("BACKUP_KEEP", default="") or 0)
+BACKUP_DATABASE_URL = env.str("BACKUP_DATABASE_URL", default="")
+
 # Caches. `default` is shared by all processes, `local` belongs to one.
 CACHES = {
     "default": env.cache_url("CACHE_URL")

@@ -39,6 +39,7 @@ PAGES = {
     "alert": "alerts_alert",
     "breaker": "ops_circuitbreaker",
     "letter": "ops_deadletter",
+    "backup": "ops_backup",
     "group": "auth_group",
 }
 SALES = {"order", "payment", "refund", "request", "dispute", "webhook", "invoice"}
@@ -46,7 +47,7 @@ PAYOUTS = {"payout", "batch"}
 NOTES = {"note", "category", "access"}
 RECONCILIATION = {"run", "break"}
 LEDGER = {"account", "transaction", "entry", "proof"}
-CELLAR = {"breaker", "letter"}
+CELLAR = {"breaker", "letter", "backup"}
 MAY_SEE = {
     "Support": {"user", "coupon", *SALES, *PAYOUTS, *NOTES},
     "Finance": {"coupon", *SALES, *PAYOUTS, *RECONCILIATION, *LEDGER, *CELLAR, "alert"},
