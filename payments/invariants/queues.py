@@ -36,6 +36,7 @@ def kept(task: str, argument: str, row: str) -> str:
 _EVENT_IS_KEPT = kept("payments.tasks.handle_event", "event_id", "payments_webhookevent")
 _REFUND_IS_KEPT = kept("payments.tasks.send_refund", "refund_id", "r")
 _ALERT_IS_KEPT = kept("alerts.tasks.deliver_alert", "alert_id", "a")
+_DELIVERY_IS_KEPT = kept("alerts.tasks.send_delivery", "delivery_id", "d")
 
 CHECKS = (
     Check(
@@ -63,6 +64,13 @@ CHECKS = (
         SELECT a.id, a.severity || ' ' || a.kind || ' is not delivered, and nobody answers for it'
         FROM alerts_alert a
         WHERE a.delivered_at IS NULL AND NOT {_ALERT_IS_KEPT}
+          AND NOT EXISTS (
+            SELECT FROM alerts_alertdelivery d WHERE d.alert_id = a.id AND d.state = 'pending')
+        UNION ALL
+        SELECT d.id, d.channel || ' is not told of alert ' || d.alert_id
+               || ', and nobody answers for it'
+        FROM alerts_alertdelivery d
+        WHERE d.state = 'pending' AND NOT {_DELIVERY_IS_KEPT}
         """,
     ),
     Check(
