@@ -8,6 +8,8 @@ class OpsConfig(AppConfig):
     def ready(self) -> None:
         from prometheus_client import REGISTRY
 
+        from ops.backup.metrics import BackupCollector
         from ops.metrics import CellarCollector
 
         REGISTRY.register(CellarCollector())
+        REGISTRY.register(BackupCollector())

@@ -123,6 +123,7 @@ TEMPLATES = [
 WEB_WORKERS = env.int("WEB_WORKERS", default=2)
 WEB_THREADS = env.int("WEB_THREADS", default=8)
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
+WORKER_GRACE_S = env.float("WORKER_GRACE_S", default=25.0)
 POOL_SIZE = max(WEB_THREADS, WORKER_CONCURRENCY)
 DATABASE_URL = env.str("DATABASE_URL", default="")
 # Which process this is: wsgi.py and manage.py say so.
@@ -138,6 +139,11 @@ DATABASES = {
     else database.embedded_server(DATA_DIR, debug=DEBUG, pool_size=POOL_SIZE, timeouts=TIMEOUTS)
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Backups
+BACKUP_URL = env.str("BACKUP_URL", default="")
+BACKUP_KEEP = int(env.str("BACKUP_KEEP", default="") or 0)
+BACKUP_DATABASE_URL = env.str("BACKUP_DATABASE_URL", default="")
 
 # Caches. `default` is shared by all processes, `local` belongs to one.
 CACHES = {
@@ -311,6 +317,7 @@ HEALTH_CHECKS = {
     "webhooks": "payments.health.Webhooks",
     "ledger": "payments.health.Ledger",
     "storage": "notes.health.Storage",
+    "backups": "ops.backup.health.Age",
     "disk": "ops.health.machine.Disk",
     "memory": "ops.health.machine.Memory",
     "clock": "ops.health.database.ClockSkew",
@@ -363,6 +370,13 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # Jobs
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 PROCRASTINATE_ON_APP_READY = "ops.jobs.use_queue"
+# How long a dead letter is kept that was resolved or discarded. Jobs that failed are three
+# days in the queue, and a job without a letter is buried.
+DEAD_LETTERS_KEPT = timedelta(days=env.int("DEAD_LETTERS_KEPT_DAYS", default=30))
+if DEAD_LETTERS_KEPT < timedelta(days=4):
+    raise ImproperlyConfigured("DEAD_LETTERS_KEPT_DAYS must be at least 4")
+# Tasks whose discarded letters the promises count on (`manage.py verify_ledger`).
+DISCARDED_LETTERS_THAT_STAY = "payments.invariants.ANSWERING"
 
 # Admin
 UNFOLD = {"SITE_TITLE": "NoteVault", "SITE_HEADER": "NoteVault"}
