@@ -104,8 +104,11 @@ def _parts_of(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 parsed when it is read
-    except ValueError as error:
-        raise ImproperlyConfigured(f"DATABASE_URL is no URL: {error}") from None
+    except ValueError:  # it may quote a part of the password
+        raise ImproperlyConfigured(
+            "DATABASE_URL is no URL: its host and port cannot be read. What is special in the "
+            "password is percent-encoded: %2F is a slash, %40 an at sign."
+        ) from None
     if parts.scheme not in SCHEMES:
         raise ImproperlyConfigured("DATABASE_URL must start with postgresql://")
     return parts
