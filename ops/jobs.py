@@ -33,9 +33,14 @@ from procrastinate.tasks import configure_task
 
 from notevault.kit import clock, crash
 from notevault.kit.correlation import current_request_id, new_request_id
-from ops import dead_letters
+from ops import dead_letters, heartbeats
+from ops.instruments import JOB_SECONDS, JOBS_FINISHED, timing
 
 log = structlog.get_logger("notevault.jobs")
+
+_BEAT = (
+    "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker_id)s RETURNING id"
+)
 
 # Long after whatever deferred the job has finished or died.
 LATER = timedelta(hours=1)
@@ -53,6 +58,12 @@ class Queue(JobManager):
         except exceptions.UniqueViolation:
             log.info("job.gave_way", task=job.task_name, job_id=job.id)
             await self.finish_job(job, status=Status.ABORTED, delete_job=False)
+
+    async def update_heartbeat(self, worker_id: int) -> None:
+        """Remember that the database took it: one who was given up for dead finds no row."""
+        taken = await self.connector.execute_query_all_async(_BEAT, worker_id=worker_id)
+        if taken:
+            heartbeats.note()
 
 
 def use_queue(procrastinate_app: App) -> None:
@@ -164,13 +175,17 @@ def _run_or_bury(
     request_id = arguments.pop("request_id", "")
     letter_id = arguments.pop("dead_letter_id", None)
     try:
-        _run_logged(function, name, request_id, arguments)
+        with timing(JOB_SECONDS, job.queue):
+            _run_logged(function, name, request_id, arguments)
     except Exception as error:
         if retries.is_last(error, job.attempts):
             give_up(job, error)
+        else:
+            JOBS_FINISHED.labels(job.queue, name, "retried").inc()
         raise
     if letter_id:
         dead_letters.resolve(letter_id=UUID(letter_id), now=clock.now())
+    JOBS_FINISHED.labels(job.queue, name, "done").inc()
     crash.point("jobs.done_not_marked")
 
 
@@ -189,6 +204,7 @@ def give_up(job: Job, error: BaseException) -> None:
         now=clock.now(),
         letter_id=UUID(str(letter_id)) if letter_id else None,
     )
+    JOBS_FINISHED.labels(job.queue, job.task_name, "buried").inc()
     log.error("job.buried", task=job.task_name, job_id=job.id)
     crash.point("dead_letter.buried")
 
@@ -206,13 +222,23 @@ def periodic(
         name = f"{function.__module__}.{function.__qualname__}"
 
         def run(*, timestamp: int = 0) -> None:
-            _run_logged(function, name, "", {})
+            _run_counted(function, name, queue)
 
         task: Any = app.task(name=name, queue=queue, queueing_lock=name)(run)
         app.periodic(cron=cron)(task)
         return function
 
     return declare
+
+
+def _run_counted(function: Callable[..., None], name: str, queue: str) -> None:
+    outcome = "failed"
+    try:
+        with timing(JOB_SECONDS, queue):
+            _run_logged(function, name, "", {})
+        outcome = "done"
+    finally:
+        JOBS_FINISHED.labels(queue, name, outcome).inc()
 
 
 def _run_logged(

@@ -147,6 +147,10 @@ def _begins_with(conn: TConn, text: bytes) -> bool:
 
 def _busy() -> bytes:
     """What `notevault.kit.http.problem` would say, without the application."""
+    # Not sooner: the master, which imports this file too, has nothing to count.
+    from ops.metrics.http import count_turned_away
+
+    count_turned_away()
     known = CATALOGUE["service_unavailable"]
     request_id = new_request_id()
     body = {

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from procrastinate.contrib.django import app
 
-from ops.tasks import HEARTBEAT_S, STALLED_AFTER_S
+from ops.heartbeats import HEARTBEAT_S, STALLED_AFTER_S
 
 
 class Command(BaseCommand):
