@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from ops import views
+from ops.health import views
 
 PROBES = {"/health/live": views.live, "/health/ready": views.ready}
 

@@ -31,6 +31,8 @@ if os.environ.get("DJANGO_READ_DOT_ENV", "true") == "true":
     env.read_env(BASE_DIR / ".env")
 
 # Process
+API_VERSION = "1.0.0"
+VERSION = env.str("NOTEVAULT_VERSION", default="") or API_VERSION
 DEBUG = env.bool("DEBUG", default=False)
 PORT = env.int("PORT", default=5001)
 DATA_DIR = BASE_DIR / env.str("DATA_DIR", default=".data")
@@ -236,7 +238,7 @@ SPECTACULAR_SETTINGS = {
         "OrderState": "payments.states.OrderState",
         "RefundRequestState": "payments.states.RequestState",
     },
-    "VERSION": "1.0.0",
+    "VERSION": API_VERSION,
     "DESCRIPTION": (
         "Buy and sell study notes. Errors are `application/problem+json` (RFC 9457); "
         "their codes are listed at `/api/errors/`. Money is in integer paise."
@@ -294,6 +296,13 @@ GST_SAC = env.str("GST_SAC", default="998599")
 INVOICE_LEGAL_NAME = env.str("INVOICE_LEGAL_NAME", default="") or "NoteVault"
 INVOICE_ADDRESS = env.str("INVOICE_ADDRESS", default="")
 supplier.refuse_impossible(state=GST_STATE, gstin=GSTIN, sac=GST_SAC)
+
+# What `/health/detailed` says, line by line
+HEALTH_CHECKS = {
+    "database": "ops.health.database.Database",
+    "migrations": "ops.health.database.Migrations",
+    "breakers": "ops.health.breakers.Breakers",
+}
 
 # Alerts
 SECURITY_WEBHOOK_URL = env.str("SECURITY_WEBHOOK_URL", default="")
