@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
-from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from ops.metrics import files, process, rows, totals
@@ -25,7 +25,7 @@ class Web(Collector):
         counted = totals.collect(files.folder()) if files.are_shared() else REGISTRY.collect()
         yield from (family for family in counted if family.name.startswith(OURS))
         yield from process.facts()
-        yield from rows.reading.families()
+        yield from rows.latest()
 
 
 class Worker(Collector):

@@ -62,10 +62,14 @@ def _pool(alias: str) -> dict[str, int] | None:
     return stats
 
 
+def version() -> str:
+    return str(settings.VERSION)
+
+
 def facts() -> Iterator[Metric]:
     """What is the same from all processes of this pod."""
     build = GaugeMetricFamily("notevault_build_info", "Always 1", labels=["version"])
-    build.add_metric([settings.SPECTACULAR_SETTINGS["VERSION"]], 1)
+    build.add_metric([version()], 1)
     yield build
     started = GaugeMetricFamily(
         "notevault_start_time_seconds",
@@ -83,7 +87,8 @@ def facts() -> Iterator[Metric]:
 @cache
 def started_at() -> float:
     """As a Unix time."""
-    return psutil.Process(os.getppid() if files.are_shared() else None).create_time()
+    main = psutil.Process(os.getppid() if files.are_shared() else None)
+    return float(main.create_time())
 
 
 def memory_limit() -> int | None:

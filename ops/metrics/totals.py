@@ -93,5 +93,3 @@ def _accumulated(family: str, found: list[tuple[Series, float]]) -> Iterator[Sam
 def _by_bound(line: tuple[Series, float]) -> tuple[bool, float]:
     bound = line[0].bound
     return bound is None, bound or 0.0
-
-
