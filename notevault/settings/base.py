@@ -131,6 +131,7 @@ TEMPLATES = [
 WEB_WORKERS = env.int("WEB_WORKERS", default=2)
 WEB_THREADS = env.int("WEB_THREADS", default=8)
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
+WORKER_GRACE_S = env.float("WORKER_GRACE_S", default=25.0)
 POOL_SIZE = max(WEB_THREADS, WORKER_CONCURRENCY)
 DATABASE_URL = env.str("DATABASE_URL", default="")
 # Which process this is: wsgi.py and manage.py say so.
