@@ -33,7 +33,6 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from notevault.kit import correlation, deadline
 from ops import draining, web_answers
-from ops.metrics.http import count_turned_away
 from ops.transactions import close_pools
 from ops.web_socket import PatientSocket
 
@@ -170,6 +169,9 @@ class BoundedThreadWorker(ThreadWorker):
 
     def refuse(self, conn: TConn) -> None:
         request_id = correlation.log_refused(head=conn.head, status=503, started=conn.began)
+        # Not sooner: the master imports this file too, and must leave no figures of its own.
+        from ops.metrics.http import count_turned_away
+
         count_turned_away()
         self.answer(conn, web_answers.busy(request_id))
 

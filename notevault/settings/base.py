@@ -310,7 +310,19 @@ supplier.refuse_impossible(state=GST_STATE, gstin=GSTIN, sac=GST_SAC)
 HEALTH_CHECKS = {
     "database": "ops.health.database.Database",
     "migrations": "ops.health.database.Migrations",
+    "replica": "ops.health.database.Replica",
+    "queue": "ops.health.jobs.Queue",
+    "workers": "ops.health.jobs.Workers",
+    "dead_letters": "ops.health.jobs.DeadLetters",
     "breakers": "ops.health.breakers.Breakers",
+    "gateway": "payments.health.Gateway",
+    "webhooks": "payments.health.Webhooks",
+    "ledger": "payments.health.Ledger",
+    "storage": "notes.health.Storage",
+    "disk": "ops.health.machine.Disk",
+    "memory": "ops.health.machine.Memory",
+    "clock": "ops.health.database.ClockSkew",
+    "configuration": "ops.health.configuration.Configuration",
 }
 
 # Alerts

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import psycopg
 from django.db import DatabaseError, InterfaceError, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 from psycopg.errors import ConnectionTimeout
 
 from ops import draining
@@ -59,11 +59,13 @@ def _pool_answers() -> bool:
 
 
 def migrations_applied() -> bool:
-    """True when the database is as far as this code; asked no more once it was."""
+    """True when the database is at least as far as this code; asked no more once it was.
+
+    What a later release has applied besides changes nothing: its predecessor serves on."""
     global _applied
     if not _applied:
-        executor = MigrationExecutor(connection)
-        _applied = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+        loader = MigrationLoader(connection)
+        _applied = loader.applied_migrations.keys() >= set(loader.graph.leaf_nodes())
     return _applied
 
 

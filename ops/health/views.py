@@ -60,4 +60,5 @@ def _body(report: Report, *, sees_all: bool) -> dict[str, Any]:
 
 def _shown(line: Line) -> dict[str, Any]:
     reason = {"reason": line.reason} if line.reason else {}
-    return {"status": line.status, "ms": line.ms, **reason, **line.details}
+    details = {"details": line.details} if line.details else {}
+    return {"status": line.status, "ms": line.ms, **reason, **details}

@@ -139,7 +139,7 @@ class TestWhoMaySee:
 
         queue = body["checks"]["queue"]
         assert queue.pop("ms") >= 0
-        assert queue == {"status": "degraded", "reason": "many jobs wait", "jobs": 700}
+        assert queue == {"status": "degraded", "reason": "many jobs wait", "details": {"jobs": 700}}
 
     @pytest.mark.parametrize(
         "given", ["Bearer wrong", "Bearer ", "Bearer", "the-token", "Basic the-token", "Bearer é"]
@@ -165,7 +165,7 @@ class TestWhoMaySee:
 
         _, body = detailed(client)
 
-        assert body["checks"]["queue"]["jobs"] == 700
+        assert body["checks"]["queue"]["details"] == {"jobs": 700}
 
     def test_other_people_do_not(self, client, checks, buyer):
         checks(queue="Ailing")
