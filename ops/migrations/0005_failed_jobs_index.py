@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ("ops", "0002_breakers_and_dead_letters"),
+        ("ops", "0003_letters_that_revive"),
         ("procrastinate", "0041_post_retry_failed_job"),
     ]
 
