@@ -70,8 +70,8 @@ class TestRequestsOfTwoProcesses:
 
 class TestWhatADeadProcessHadUnderWay:
     def test_is_no_more(self, web):
-        clients = [web.begin() for _ in range(4)]
-        until(lambda: web.sample(IN_FLIGHT) == 4)
+        clients = [web.begin() for _ in range(3)]  # a thread at least is left in each process
+        until(lambda: web.sample(IN_FLIGHT) == 3)
 
         web.kill_worker()
         web.kill_worker()
