@@ -23,6 +23,8 @@ from notevault.demo.processes import DemoFailed
 REQUESTS, CLIENTS, SCRAPES = 10_000, 8, 100
 SCRAPE_S = 0.02
 MIDDLEWARE_S = 0.0003
+# Nobody has collected static files here.
+QUIETLY = ("-W", "ignore::UserWarning:django.core.handlers.base")
 # As in production. Their answers do not matter, their series do.
 ELSEWHERE = (
     *("notes/search?q=algebra", "universities", "me", "library", "orders", "seller/notes"),
@@ -73,7 +75,7 @@ def middleware(rig: Rig) -> Outcome:
         found = Path(folder) / "found.json"
         with (Path(folder) / "log").open("wb") as log:
             subprocess.run(
-                [sys.executable, "-m", "notevault.bench.overhead", str(found)],
+                [sys.executable, *QUIETLY, "-m", "notevault.bench.overhead", str(found)],
                 cwd=settings.BASE_DIR,
                 env={**os.environ, **rig.world.processes.environment, "TMPDIR": folder},
                 stdout=log,
