@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from datetime import timedelta
-from urllib.parse import quote, urlencode
 
 import orjson
 import psycopg
 import pytest
 import structlog
-from django.conf import settings
 from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
 from procrastinate import exceptions
@@ -24,9 +17,10 @@ from procrastinate.jobs import Job
 
 from notevault.kit.tests.log_output import log_output
 from ops import jobs
+from ops.heartbeats import STALLED_AFTER_S
 from ops.jobs import Retries
 from ops.models import DeadLetter
-from ops.tasks import STALLED_AFTER_S, remove_what_is_over, retry_stalled_jobs
+from ops.tasks import remove_what_is_over, retry_stalled_jobs
 from ops.tests import sample_tasks
 from ops.tests.sample_tasks import HERE, QUEUE
 from ops.transactions import is_conflict
