@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 
+from alerts.instruments import DELIVERIES
 from alerts.models import Alert
 
 log = structlog.get_logger("notevault.alert")
@@ -27,3 +28,4 @@ def deliver(*, alert_id: UUID, now: datetime) -> None:
         raised_by=alert.request_id,
     )
     Alert.objects.filter(pk=alert_id).update(delivered_at=now)
+    DELIVERIES.labels("log", "delivered").inc()

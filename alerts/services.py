@@ -9,9 +9,11 @@ from typing import Any
 from django.db import connection
 from django.db.models import F
 
+from alerts.instruments import RAISED
 from alerts.models import Alert
 from notevault.kit.correlation import current_request_id
 from ops import jobs
+from ops.instruments import count
 
 STORM_WINDOW = timedelta(minutes=5)
 
@@ -37,6 +39,7 @@ def raise_alert(
     delivered: that alert's count goes up and None is returned. What is too long is cut:
     no alert fails the transaction that raises it.
     """
+    count(RAISED, kind[:64], severity)
     dedupe_key = _short_key(dedupe_key)
     _take_turns(dedupe_key)
     recent = Alert.objects.filter(dedupe_key=dedupe_key, raised_at__gt=now - STORM_WINDOW)

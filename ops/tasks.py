@@ -9,13 +9,11 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.jobs import Status
 
-from ops import jobs
+from notevault.kit import clock
+from ops import jobs, replay
+from ops.heartbeats import STALLED_AFTER_S
 from ops.jobs import Queue, Retries, RetryLater, periodic
 
-# A worker says it is alive every HEARTBEAT_S; after STALLED_AFTER_S of silence its jobs
-# are given to others, which look every ten seconds: within 30 s of a SIGKILL in all.
-HEARTBEAT_S = 5.0
-STALLED_AFTER_S = 20.0
 KEEP_JOBS_HOURS = 72
 
 log = structlog.get_logger("notevault.jobs")
@@ -51,6 +49,12 @@ def _retries_of(task_name: str) -> Retries | None:
     task = app.tasks.get(task_name)
     strategy = task.retry_strategy if task else Retries()
     return strategy if isinstance(strategy, Retries) else None
+
+
+@periodic("* * * * * */30", queue="ops")
+def replay_due() -> None:
+    """Replay the dead letters whose time has come."""
+    replay.replay_due(now=clock.now())
 
 
 @periodic("17 * * * *", queue="ops")

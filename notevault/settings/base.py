@@ -31,6 +31,8 @@ if os.environ.get("DJANGO_READ_DOT_ENV", "true") == "true":
     env.read_env(BASE_DIR / ".env")
 
 # Process
+API_VERSION = "1.0.0"
+VERSION = env.str("NOTEVAULT_VERSION", default="") or API_VERSION
 DEBUG = env.bool("DEBUG", default=False)
 PORT = env.int("PORT", default=5001)
 DATA_DIR = BASE_DIR / env.str("DATA_DIR", default=".data")
@@ -41,6 +43,13 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[]) or [
 ]
 ROOT_URLCONF = "notevault.urls"
 WSGI_APPLICATION = "notevault.wsgi.application"
+
+# Metrics. The processes of one gunicorn share theirs (deploy/gunicorn.conf.py); a command that
+# found the variable in its environment would count among them for ever.
+if os.environ.get("NOTEVAULT_PROCESS") != "web":
+    for _name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
+        os.environ.pop(_name, None)
+PROMETHEUS_EXPORT_MIGRATIONS = False
 
 # Secrets. Development values are refused by production.py.
 DEVELOPMENT_SECRET = "development-only-secret-of-notevault"  # noqa: S105 refused in production
@@ -87,6 +96,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "ops.middleware.ProbeMiddleware",
+    "ops.metrics.http.HTTPMetricsMiddleware",
     "notevault.kit.deadline.DeadlineMiddleware",
     "notevault.kit.correlation.CorrelationMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -121,6 +131,7 @@ TEMPLATES = [
 WEB_WORKERS = env.int("WEB_WORKERS", default=2)
 WEB_THREADS = env.int("WEB_THREADS", default=8)
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
+WORKER_GRACE_S = env.float("WORKER_GRACE_S", default=25.0)
 POOL_SIZE = max(WEB_THREADS, WORKER_CONCURRENCY)
 DATABASE_URL = env.str("DATABASE_URL", default="")
 # Which process this is: wsgi.py and manage.py say so.
@@ -236,7 +247,7 @@ SPECTACULAR_SETTINGS = {
         "OrderState": "payments.states.OrderState",
         "RefundRequestState": "payments.states.RequestState",
     },
-    "VERSION": "1.0.0",
+    "VERSION": API_VERSION,
     "DESCRIPTION": (
         "Buy and sell study notes. Errors are `application/problem+json` (RFC 9457); "
         "their codes are listed at `/api/errors/`. Money is in integer paise."
@@ -294,6 +305,25 @@ GST_SAC = env.str("GST_SAC", default="998599")
 INVOICE_LEGAL_NAME = env.str("INVOICE_LEGAL_NAME", default="") or "NoteVault"
 INVOICE_ADDRESS = env.str("INVOICE_ADDRESS", default="")
 supplier.refuse_impossible(state=GST_STATE, gstin=GSTIN, sac=GST_SAC)
+
+# What `/health/detailed` says, line by line
+HEALTH_CHECKS = {
+    "database": "ops.health.database.Database",
+    "migrations": "ops.health.database.Migrations",
+    "replica": "ops.health.database.Replica",
+    "queue": "ops.health.jobs.Queue",
+    "workers": "ops.health.jobs.Workers",
+    "dead_letters": "ops.health.jobs.DeadLetters",
+    "breakers": "ops.health.breakers.Breakers",
+    "gateway": "payments.health.Gateway",
+    "webhooks": "payments.health.Webhooks",
+    "ledger": "payments.health.Ledger",
+    "storage": "notes.health.Storage",
+    "disk": "ops.health.machine.Disk",
+    "memory": "ops.health.machine.Memory",
+    "clock": "ops.health.database.ClockSkew",
+    "configuration": "ops.health.configuration.Configuration",
+}
 
 # Alerts
 SECURITY_WEBHOOK_URL = env.str("SECURITY_WEBHOOK_URL", default="")

@@ -336,55 +336,6 @@ class TestWorker:
         assert sql("SELECT count(*) FROM procrastinate_workers") == [(0,)]
 
 
-def database_url():
-    """Of this test's own database."""
-    given = connection.settings_dict
-    where = urlencode({"host": given["HOST"], "port": given["PORT"]})
-    sign_in = f"{quote(given['USER'])}:{quote(given['PASSWORD'])}"
-    return f"postgresql://{sign_in}@/{given['NAME']}?{where}"
-
-
-WORKER = """
-import django
-django.setup()
-import ops.tests.sample_tasks
-from django.core.management import call_command
-call_command("worker", "--queue", "tests", "--concurrency", "1")
-"""
-
-
-@pytest.mark.django_db(transaction=True)
-class TestSigterm:
-    @pytest.mark.parametrize("asked_with", [signal.SIGTERM, signal.SIGINT])
-    def test_lets_the_job_under_way_finish_and_takes_no_other(self, defer, tmp_path, asked_with):
-        story = tmp_path / "story"
-        defer("take_a_while", seconds=1, path=str(story))
-        defer("note_down", text="for the next worker")
-
-        with subprocess.Popen(
-            [sys.executable, "-c", WORKER],
-            cwd=settings.BASE_DIR,
-            env={
-                **os.environ,
-                "DATABASE_URL": database_url(),
-                "DJANGO_SETTINGS_MODULE": "notevault.settings.test",
-            },
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        ) as worker:
-            deadline = time.monotonic() + 20
-            while not story.exists():
-                assert time.monotonic() < deadline
-                assert worker.poll() is None
-                time.sleep(0.02)
-            worker.send_signal(asked_with)
-            _out, errors = worker.communicate(timeout=20)
-
-        assert (worker.returncode, errors) == (0, b"")
-        assert story.read_text() == "begun done"
-        assert queue() == [("take_a_while", "succeeded", 1), ("note_down", "todo", 0)]
-
-
 class TestStalledJobs:
     """What a killed worker was doing."""
 

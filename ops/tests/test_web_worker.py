@@ -83,6 +83,7 @@ def serve(tmp_path):
                 "WEB_WORKERS": "1",
                 "WEB_THREADS": str(threads),
                 "WEB_QUEUE": str(queue),
+                "WEB_DRAIN_S": "0",
             },
         )
         running.append(process)

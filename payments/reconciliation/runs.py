@@ -22,6 +22,8 @@ from payments.states import RunState
 # A bank may say yes for five days and a settlement takes up to seven, so each night looks
 # back further than both.
 NIGHTLY_DAYS = 10
+# No run takes so long: its process has died.
+LONGEST_RUN = timedelta(hours=6)
 COUNTS = ("payments", "refunds", "settled", "foreign", "filled_in", "healed", "open")
 
 log = structlog.get_logger("notevault.reconciliation")
@@ -49,6 +51,7 @@ def reconcile_days(
         _compare(windows, desk, on_day)
         return desk.tally
     desk = Desk(now=now)
+    _close_dead(now)
     run = ReconciliationRun.objects.create(
         first_day=start, last_day=windows[-1].day, until=windows[-1].end, started_at=now
     )
@@ -77,6 +80,13 @@ def _compare(windows: list[Window], desk: Desk, on_day: OnDay) -> None:
         desk.forget(first=window.day, last=window.day)
         on_day(window.day, desk.tally)
     find_never_settled(desk, first=windows[0].day, last=windows[-1].day)
+
+
+def _close_dead(now: datetime) -> None:
+    dead = ReconciliationRun.objects.filter(
+        state=RunState.RUNNING, started_at__lt=now - LONGEST_RUN
+    )
+    dead.update(state=RunState.ABANDONED, outcome="its process died", finished_at=Now())
 
 
 def _close(run: ReconciliationRun, state: RunState, tally: Tally, outcome: str) -> None:

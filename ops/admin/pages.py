@@ -1,4 +1,4 @@
-"""The cellar in Django admin, and bases for pages of rows that only use cases may write."""
+"""Bases for the admin pages of rows that only use cases may write."""
 
 from __future__ import annotations
 
@@ -8,18 +8,14 @@ from typing import Any, cast
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from notevault.kit import clock
 from notevault.kit.errors import DomainError
-from ops import breakers, replay
-from ops.models import BreakerMove, CircuitBreaker, DeadLetter, DeadLetterMove
-from ops.states import Forced
 
 
 class ReasonForm(forms.Form):
@@ -117,86 +113,3 @@ def shown_once(show: Callable[[Any, Any], str]) -> Callable[[Any, Any], str]:
 
 def staff_id(request: HttpRequest) -> UUID:
     return cast(UUID, request.user.pk)
-
-
-class BreakerHistory(HistoryInline):
-    model = BreakerMove
-
-
-@admin.register(CircuitBreaker)
-class CircuitBreakerAdmin(ReadOnlyAdmin):
-    list_display = ("name", "state", "forced", "forced_why", "changed_at")
-    inlines = (BreakerHistory,)
-    ordering = ("name",)
-    actions = ("force_open", "force_closed", "release")
-
-    def has_force_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("ops.force_breaker")
-
-    @admin.action(description="Force open: call it no more…", permissions=["force"])
-    def force_open(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
-        return self._force(request, rows, Forced.OPEN)
-
-    @admin.action(description="Force closed: call it whatever happens…", permissions=["force"])
-    def force_closed(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
-        return self._force(request, rows, Forced.CLOSED)
-
-    @admin.action(description="Let its calls decide again…", permissions=["force"])
-    def release(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
-        return self._force(request, rows, Forced.NOT)
-
-    def _force(self, request: HttpRequest, rows: QuerySet[Any], to: Forced) -> HttpResponse | None:
-        why = self.ask_why(
-            request,
-            rows,
-            title=f"Force {to}" if to else "Release",
-            explanation="The reason is kept in the breaker's history and sent as an alert.",
-        )
-        if isinstance(why, HttpResponse):
-            return why
-
-        def force(row: CircuitBreaker) -> None:
-            breakers.force(name=row.name, to=to, why=why, actor_id=staff_id(request))
-
-        self.for_each(request, rows, force, f"forced {to}" if to else "released")
-        return None
-
-
-class LetterHistory(HistoryInline):
-    model = DeadLetterMove
-
-
-@admin.register(DeadLetter)
-class DeadLetterAdmin(ReadOnlyAdmin):
-    list_display = ("task", "error", "state", "attempts", "buried_at", "last_failed_at")
-    list_filter = ("state", "task")
-    search_fields = ("id", "fingerprint", "error", "request_id")
-    inlines = (LetterHistory,)
-    ordering = ("-last_failed_at",)
-    actions = ("replay", "discard")
-
-    def has_replay_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("ops.replay_deadletter")
-
-    @admin.action(description="Replay", permissions=["replay"])
-    def replay(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
-        def again(row: DeadLetter) -> bool:
-            return replay.replay(letter_id=row.pk, actor_id=staff_id(request), now=clock.now())
-
-        self.for_each(request, rows, again, "put back into the queue")
-
-    @admin.action(description="Discard…", permissions=["replay"])
-    def discard(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
-        why = self.ask_why(
-            request, rows, title="Discard", explanation="These jobs are given up for good."
-        )
-        if isinstance(why, HttpResponse):
-            return why
-
-        def give_up(row: DeadLetter) -> bool:
-            return replay.discard(
-                letter_id=row.pk, why=why, actor_id=staff_id(request), now=clock.now()
-            )
-
-        self.for_each(request, rows, give_up, "discarded")
-        return None
