@@ -9,7 +9,8 @@ import time
 HEARTBEAT_S = 5.0
 STALLED_AFTER_S = 20.0
 
-_latest: float | None = None
+# A worker that starts has not registered yet.
+_latest = time.monotonic()
 
 
 def note() -> None:
@@ -20,4 +21,4 @@ def note() -> None:
 
 def is_young() -> bool:
     """False once this worker's jobs may be given to others."""
-    return _latest is not None and time.monotonic() - _latest < STALLED_AFTER_S
+    return time.monotonic() - _latest < STALLED_AFTER_S

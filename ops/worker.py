@@ -30,7 +30,13 @@ class DrainingWorker:
     none is left."""
 
     def __init__(
-        self, app: App, *, queues: Iterable[str] | None, concurrency: int, wait: bool, **options: Any
+        self,
+        app: App,
+        *,
+        queues: Iterable[str] | None,
+        concurrency: int,
+        wait: bool,
+        **options: Any,
     ) -> None:
         app.perform_import_paths()
         self.app = app

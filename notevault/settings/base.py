@@ -18,7 +18,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from notevault.kit import logging as kit_logging
-from notevault.settings import database, duration, mail, supplier
+from notevault.settings import alerts, database, duration, mail, supplier
 
 
 def derived_key(secret: str) -> str:
@@ -50,6 +50,8 @@ if os.environ.get("NOTEVAULT_PROCESS") != "web":
     for _name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
         os.environ.pop(_name, None)
 PROMETHEUS_EXPORT_MIGRATIONS = False
+# Where a worker answers for its own metrics and liveness; 0 is nowhere.
+WORKER_PORT = env.int("WORKER_PORT", default=0)
 
 # Secrets. Development values are refused by production.py.
 DEVELOPMENT_SECRET = "development-only-secret-of-notevault"  # noqa: S105 refused in production
@@ -325,8 +327,23 @@ HEALTH_CHECKS = {
     "configuration": "ops.health.configuration.Configuration",
 }
 
-# Alerts
-SECURITY_WEBHOOK_URL = env.str("SECURITY_WEBHOOK_URL", default="")
+# Alerts. The log gets them all, whatever else is set.
+ALERT_ALLOW_PRIVATE = env.bool("ALERT_ALLOW_PRIVATE", default=False)
+PAGERDUTY_ROUTING_KEY = alerts.routing_key(env.str("PAGERDUTY_ROUTING_KEY", default=""))
+SECURITY_WEBHOOK_URLS = alerts.webhook_urls(
+    env.str("SECURITY_WEBHOOK_URL", default=""),
+    allow_private=ALERT_ALLOW_PRIVATE,
+    routing_key=PAGERDUTY_ROUTING_KEY,
+)
+ALERT_WEBHOOK_SECRET = alerts.webhook_secret(
+    env.str("ALERT_WEBHOOK_SECRET", default=""), derived_from=JWT_SECRET
+)
+ALERT_EMAILS = alerts.emails(env.list("ALERT_EMAILS", default=[]))
+ALERT_LEAST_SEVERITY = alerts.least_severities(env.dict("ALERT_LEAST_SEVERITY", default={}))
+# A kind that the catalogue lacks is a mistake while developing; in production it is delivered.
+ALERT_KINDS_STRICT = DEBUG
+# Minutes without a webhook, while payments are captured, that are taken for a fault; 0: never.
+WEBHOOKS_SILENT_MIN = env.int("WEBHOOKS_SILENT_MIN", default=15)
 
 # E-mail. A job waits at most so many seconds for the server.
 EMAIL_URL = env.str("EMAIL_URL", default="")
