@@ -368,7 +368,7 @@ PROCRASTINATE_ON_APP_READY = "ops.jobs.use_queue"
 # How long a dead letter is kept that was resolved or discarded. Jobs that failed are three
 # days in the queue, and a job without a letter is buried.
 DEAD_LETTERS_KEPT = timedelta(days=env.int("DEAD_LETTERS_KEPT_DAYS", default=30))
-if DEAD_LETTERS_KEPT < timedelta(days=4):
+if timedelta(days=4) > DEAD_LETTERS_KEPT:
     raise ImproperlyConfigured("DEAD_LETTERS_KEPT_DAYS must be at least 4")
 # Tasks whose discarded letters the promises count on (`manage.py verify_ledger`).
 DISCARDED_LETTERS_THAT_STAY = "payments.invariants.ANSWERING"
