@@ -17,12 +17,14 @@ from django.urls import reverse
 
 from alerts import channels, kinds, outbox, receivers
 from alerts.channels.port import Answer, Channel, Message
+from alerts.instruments import DELIVERIES
 from alerts.models import Alert, AlertDelivery, DeliveryAttempt, Severity
 from alerts.services import raise_alert
 from alerts.states import AlertState, DeliveryState, News
 from notevault.kit import crash
 from notevault.kit.logging import redact, redact_text
 from ops import upstream
+from ops.instruments import count
 from ops.transactions import use_case
 
 TIMEOUT_S = 5.0
@@ -88,6 +90,7 @@ def _record(*, delivery_id: UUID, channel: Channel, told: Message, answer: Answe
     DeliveryAttempt.objects.create(
         delivery=delivery, at=now, status=answer.status, error=answer.error, ms=ms
     )
+    count(DELIVERIES, channel.name, _outcome(answer))
     if not answer.error:
         _close(delivery, DeliveryState.DELIVERED, alert, now, told_count=told.count)
         if delivery.news == News.RAISED and alert.state == AlertState.RESOLVED:
@@ -101,6 +104,12 @@ def _record(*, delivery_id: UUID, channel: Channel, told: Message, answer: Answe
         outbox.send_later(delivery, after_s=answer.retry_after_s)
         return False
     return True
+
+
+def _outcome(answer: Answer) -> str:
+    if answer.is_gone:
+        return "refused"
+    return "failed" if answer.error else "delivered"
 
 
 @use_case

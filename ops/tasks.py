@@ -13,12 +13,9 @@ from procrastinate.jobs import Status
 
 from notevault.kit import clock
 from ops import jobs, replay, upkeep
+from ops.heartbeats import STALLED_AFTER_S
 from ops.jobs import Queue, Retries, RetryLater, periodic
 
-# A worker says it is alive every HEARTBEAT_S; after STALLED_AFTER_S of silence its jobs
-# are given to others, which look every ten seconds: within 30 s of a SIGKILL in all.
-HEARTBEAT_S = 5.0
-STALLED_AFTER_S = 20.0
 KEEP_JOBS_HOURS = 72
 
 log = structlog.get_logger("notevault.jobs")

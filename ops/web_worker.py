@@ -172,6 +172,10 @@ class BoundedThreadWorker(ThreadWorker):
 
     def refuse(self, conn: TConn) -> None:
         request_id = correlation.log_refused(head=conn.head, status=503, started=conn.began)
+        # Not sooner: the master imports this file too, and must leave no figures of its own.
+        from ops.metrics.http import count_turned_away
+
+        count_turned_away()
         self.answer(conn, web_answers.busy(request_id))
 
     def answer(self, conn: TConn, response: bytes) -> None:

@@ -44,6 +44,15 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[]) or [
 ROOT_URLCONF = "notevault.urls"
 WSGI_APPLICATION = "notevault.wsgi.application"
 
+# Metrics. The processes of one gunicorn share theirs (deploy/gunicorn.conf.py); a command that
+# found the variable in its environment would count among them for ever.
+if os.environ.get("NOTEVAULT_PROCESS") != "web":
+    for _name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
+        os.environ.pop(_name, None)
+PROMETHEUS_EXPORT_MIGRATIONS = False
+# Where a worker answers for its own metrics and liveness; 0 is nowhere.
+WORKER_PORT = env.int("WORKER_PORT", default=0)
+
 # Secrets. Development values are refused by production.py.
 DEVELOPMENT_SECRET = "development-only-secret-of-notevault"  # noqa: S105 refused in production
 JWT_SECRET = env.str("JWT_SECRET", default=DEVELOPMENT_SECRET)
@@ -89,6 +98,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "ops.middleware.ProbeMiddleware",
+    "ops.metrics.http.HTTPMetricsMiddleware",
     "notevault.kit.deadline.DeadlineMiddleware",
     "notevault.kit.correlation.CorrelationMiddleware",
     "django.middleware.security.SecurityMiddleware",

@@ -17,9 +17,10 @@ from procrastinate.jobs import Job
 
 from notevault.kit.tests.log_output import log_output
 from ops import jobs
+from ops.heartbeats import STALLED_AFTER_S
 from ops.jobs import Retries
 from ops.models import DeadLetter
-from ops.tasks import STALLED_AFTER_S, remove_what_is_over, retry_stalled_jobs
+from ops.tasks import remove_what_is_over, retry_stalled_jobs
 from ops.tests import sample_tasks
 from ops.tests.sample_tasks import HERE, QUEUE
 from ops.transactions import is_conflict

@@ -11,7 +11,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from procrastinate.contrib.django import app
 
-from ops.tasks import HEARTBEAT_S, STALLED_AFTER_S
+from ops.heartbeats import HEARTBEAT_S, STALLED_AFTER_S
+from ops.metrics.server import serving
 from ops.transactions import close_pools
 from ops.worker import DrainingWorker
 
@@ -44,7 +45,8 @@ class Command(BaseCommand):
             self.stderr.write("--concurrency must be at least 1.")
             raise SystemExit(2)
         connector = app.connector.get_worker_connector()  # type: ignore[attr-defined]
-        with app.replace_connector(connector):
+        port = 0 if options["once"] else settings.WORKER_PORT
+        with serving(port=port), app.replace_connector(connector):
             was_told = asyncio.run(self.work(options))
         if options["once"]:
             return
