@@ -177,7 +177,8 @@ class TestSite:
         return settings
 
     def examine(self, visit):
-        return [one for one in ill(site.examine(visit)) if "." not in one[1].rpartition("(")[2]]
+        """Without what Django says, which ends with an id in brackets."""
+        return [one for one in ill(site.examine(visit)) if not one[1].endswith(")")]
 
     def test_of_production_is_well(self, whole, production):
         assert self.examine(production) == []
@@ -195,8 +196,8 @@ class TestSite:
             ("USE_TZ", False, "TIME_ZONE is Asia/Kolkata"),
         ],
     )
-    def test_that_is_not_says_why(self, whole, production, monkeypatch, name, value, said):
-        monkeypatch.setattr(whole._wrapped if hasattr(whole, "_wrapped") else whole, name, value)
+    def test_that_is_not_says_why(self, whole, production, name, value, said):
+        setattr(whole, name, value)
 
         assert said in " ".join(what for _, what in ill(site.examine(production)))
 
