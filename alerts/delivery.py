@@ -17,6 +17,7 @@ from django.urls import reverse
 
 from alerts import channels, kinds, outbox, receivers
 from alerts.channels.port import Answer, Channel, Message
+from alerts.instruments import DELIVERIES
 from alerts.models import Alert, AlertDelivery, DeliveryAttempt, Severity
 from alerts.services import raise_alert
 from alerts.states import AlertState, DeliveryState, News
@@ -61,8 +62,16 @@ def send(*, delivery_id: UUID, now: datetime) -> None:
     answer = _ask(channel, message)
     ms = round((time.perf_counter() - started) * 1000)
     crash.point("alerts.sent_not_marked")
-    if _record(delivery_id=delivery_id, channel=channel, told=message, answer=answer, ms=ms):
+    must_retry = _record(
+        delivery_id=delivery_id, channel=channel, told=message, answer=answer, ms=ms
+    )
+    DELIVERIES.labels(channel.name, _outcome(answer)).inc()
+    if must_retry:
         raise NotDelivered(f"{channel.name}: {answer.error}")
+
+
+def _outcome(answer: Answer) -> str:
+    return "refused" if answer.is_gone else "failed" if answer.error else "delivered"
 
 
 def _ask(channel: Channel, message: Message) -> Answer:

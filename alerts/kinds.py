@@ -60,7 +60,7 @@ KINDS = (
         "alerts.test",
         Severity.WARNING,
         "Somebody tried whether alerts arrive.",
-        "Nothing: it arrived.",
+        "Nothing is to be done: it arrived.",
     ),
     Kind(
         "ops.breaker_changed",
