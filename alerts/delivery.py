@@ -24,6 +24,7 @@ from alerts.states import AlertState, DeliveryState, News
 from notevault.kit import crash
 from notevault.kit.logging import redact, redact_text
 from ops import upstream
+from ops.instruments import count
 from ops.transactions import use_case
 
 TIMEOUT_S = 5.0
@@ -97,6 +98,7 @@ def _record(*, delivery_id: UUID, channel: Channel, told: Message, answer: Answe
     DeliveryAttempt.objects.create(
         delivery=delivery, at=now, status=answer.status, error=answer.error, ms=ms
     )
+    count(DELIVERIES, channel.name, _outcome(answer))
     if not answer.error:
         _close(delivery, DeliveryState.DELIVERED, alert, now, told_count=told.count)
         if delivery.news == News.RAISED and alert.state == AlertState.RESOLVED:
@@ -110,6 +112,12 @@ def _record(*, delivery_id: UUID, channel: Channel, told: Message, answer: Answe
         outbox.send_later(delivery, after_s=answer.retry_after_s)
         return False
     return True
+
+
+def _outcome(answer: Answer) -> str:
+    if answer.is_gone:
+        return "refused"
+    return "failed" if answer.error else "delivered"
 
 
 @use_case

@@ -11,11 +11,13 @@ from django.db import connection
 from django.db.models import F, QuerySet
 
 from alerts import outbox
+from alerts.instruments import RAISED
 from alerts.kinds import CATALOGUE
 from alerts.models import Alert
 from alerts.states import UNRESOLVED, AlertState
 from notevault.kit.correlation import current_request_id
 from ops import jobs
+from ops.instruments import count
 
 STORM_WINDOW = timedelta(minutes=5)
 
@@ -48,6 +50,7 @@ def raise_alert(
     """
     if settings.ALERT_KINDS_STRICT:
         _check(kind, severity)
+    count(RAISED, kind if kind in CATALOGUE else "other", severity)
     dedupe_key = short_key(dedupe_key)
     _take_turns(dedupe_key)
     latest = _unresolved(dedupe_key).order_by("-raised_at").first()

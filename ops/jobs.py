@@ -36,10 +36,15 @@ from procrastinate.tasks import configure_task
 from notevault.kit import clock, crash
 from notevault.kit.correlation import current_request_id, new_request_id
 from notevault.kit.errors import DomainError
-from ops import dead_letters
+from ops import dead_letters, heartbeats
+from ops.instruments import JOB_SECONDS, JOBS_FINISHED, timing
 from ops.revival import Revival
 
 log = structlog.get_logger("notevault.jobs")
+
+_BEAT = (
+    "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker_id)s RETURNING id"
+)
 
 # Long after whatever deferred the job has finished or died.
 LATER = timedelta(hours=1)
@@ -57,6 +62,12 @@ class Queue(JobManager):
         except exceptions.UniqueViolation:
             log.info("job.gave_way", task=job.task_name, job_id=job.id)
             await self.finish_job(job, status=Status.ABORTED, delete_job=False)
+
+    async def update_heartbeat(self, worker_id: int) -> None:
+        """Remember that the database took it: one who was given up for dead finds no row."""
+        taken = await self.connector.execute_query_all_async(_BEAT, worker_id=worker_id)
+        if taken:
+            heartbeats.note()
 
 
 def use_queue(procrastinate_app: App) -> None:
@@ -210,22 +221,32 @@ def _run_or_bury(
     letter_id = arguments.pop("dead_letter_id", None)
     began = time.monotonic()
     try:
-        _run_logged(function, name, request_id, arguments)
+        with timing(JOB_SECONDS, job.queue):
+            _run_logged(function, name, request_id, arguments)
     except Exception as error:
         ms = round((time.monotonic() - began) * 1000)
         if retries.is_last(error, job.attempts):
             give_up(job, error, ms=ms)
-        elif not isinstance(error, NOT_AT_FAULT):
-            dead_letters.note_failure(
-                job_id=job.id or 0, run=job.attempts + 1, error=error, ms=ms, now=clock.now()
-            )
+        else:
+            _note_failure(job, error, ms)
         raise
     if letter_id:
         dead_letters.resolve(letter_id=UUID(letter_id), now=clock.now())
+    JOBS_FINISHED.labels(job.queue, name, "done").inc()
     crash.point("jobs.done_not_marked")
 
 
-def give_up(job: Job, error: BaseException, *, ms: int | None = None) -> None:
+def _note_failure(job: Job, error: Exception, ms: int) -> None:
+    JOBS_FINISHED.labels(job.queue, job.task_name, "retried").inc()
+    if not isinstance(error, NOT_AT_FAULT):
+        dead_letters.note_failure(
+            job_id=job.id or 0, run=job.attempts + 1, error=error, ms=ms, now=clock.now()
+        )
+
+
+def give_up(
+    job: Job, error: BaseException, *, ms: int | None = None, now: datetime | None = None
+) -> None:
     """Keep a job that is not tried again as a dead letter; its last run took `ms`."""
     known = declared.get(job.task_name)
     arguments: dict[str, Any] = dict(job.task_kwargs)
@@ -239,11 +260,12 @@ def give_up(job: Job, error: BaseException, *, ms: int | None = None) -> None:
         job_id=job.id or 0,
         attempts=job.attempts + 1,
         request_id=request_id,
-        now=clock.now(),
+        now=now or clock.now(),
         letter_id=UUID(str(letter_id)) if letter_id else None,
         ms=ms,
         revival=known.retries.revival if known else None,
     )
+    JOBS_FINISHED.labels(job.queue, job.task_name, "buried").inc()
     log.error("job.buried", task=job.task_name, job_id=job.id)
     crash.point("dead_letter.buried")
 
@@ -261,13 +283,23 @@ def periodic(
         name = f"{function.__module__}.{function.__qualname__}"
 
         def run(*, timestamp: int = 0) -> None:
-            _run_logged(function, name, "", {})
+            _run_counted(function, name, queue)
 
         task: Any = app.task(name=name, queue=queue, queueing_lock=name)(run)
         app.periodic(cron=cron)(task)
         return function
 
     return declare
+
+
+def _run_counted(function: Callable[..., None], name: str, queue: str) -> None:
+    outcome = "failed"
+    try:
+        with timing(JOB_SECONDS, queue):
+            _run_logged(function, name, "", {})
+        outcome = "done"
+    finally:
+        JOBS_FINISHED.labels(queue, name, outcome).inc()
 
 
 def _run_logged(

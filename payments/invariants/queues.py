@@ -21,8 +21,14 @@ _HAS_LETTER = """EXISTS (
       AND l.arguments->>'{argument}' = {row}.id::text)"""
 
 
+# The tasks of `kept`. Their discarded letters are never removed: without its letter a row
+# that staff gave up would be taken for lost, and done after all.
+ANSWERING: set[str] = set()
+
+
 def kept(task: str, argument: str, row: str) -> str:
     """SQL: somebody still answers for the row, a job or a dead letter."""
+    ANSWERING.add(task)
     names = {"task": task, "argument": argument, "row": row}
     return f"({_HAS_JOB.format(**names)} OR {_HAS_LETTER.format(**names)})"
 
@@ -74,10 +80,14 @@ CHECKS = (
         SELECT j.id, 'job ' || j.task_name || ' failed after ' || j.attempts
                || ' attempts and left no dead letter'
         FROM procrastinate_jobs j
-        LEFT JOIN ops_deadletter l ON l.job_id = j.id
-        WHERE j.status = 'failed' AND l.id IS NULL
-          -- A periodic task's next run does its work; a replayed job answers to its letter.
-          AND NOT j.args ? 'timestamp' AND NOT j.args ? 'dead_letter_id'
+        WHERE j.status = 'failed'
+          AND NOT EXISTS (
+              SELECT FROM ops_deadletter l WHERE l.job_id = j.id AND l.state <> 'retrying')
+          -- A letter that was replayed names its last job; its failed runs name them all.
+          AND NOT EXISTS (
+              SELECT FROM ops_failedrun r WHERE r.job_id = j.id AND r.letter_id IS NOT NULL)
+          -- A periodic task's next run does its work.
+          AND NOT j.args ? 'timestamp'
         """,
     ),
 )
