@@ -66,13 +66,8 @@ def send(*, delivery_id: UUID, now: datetime) -> None:
     must_retry = _record(
         delivery_id=delivery_id, channel=channel, told=message, answer=answer, ms=ms
     )
-    DELIVERIES.labels(channel.name, _outcome(answer)).inc()
     if must_retry:
         raise NotDelivered(f"{channel.name}: {answer.error}")
-
-
-def _outcome(answer: Answer) -> str:
-    return "refused" if answer.is_gone else "failed" if answer.error else "delivered"
 
 
 def _ask(channel: Channel, message: Message) -> Answer:

@@ -63,10 +63,15 @@ def sql(text):
 
 
 def let_time_pass():
-    """Retries, letters, dead workers and breakers: all are due at once."""
+    """Retries and breakers are due at once."""
     sql("UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE status = 'todo'")
-    sql("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'")
     CircuitBreaker.objects.update(changed_at=F("changed_at") - timedelta(minutes=1))
+
+
+def give_back_its_jobs():
+    """Of the worker that was killed just now."""
+    sql("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'")
+    tasks.retry_stalled_jobs()
 
 
 def revive():
@@ -103,16 +108,15 @@ def outage(count, tmp_path):
             wait_for(lambda: len(receiver.requests) >= 5, seconds=40)
             first.send_signal(signal.SIGKILL)
             first.wait()
-        for _ in range(3):
-            let_time_pass()
-        tasks.retry_stalled_jobs()
+        let_time_pass()
+        give_back_its_jobs()
 
         # and the next one between a call and its row.
         (tmp_path / "alerts.sent_not_marked").touch()
         with worker(receiver.url, CRASH_POINTS_DIR=str(tmp_path)) as second:
             wait_for(lambda: second.poll() is not None, seconds=40)
         let_time_pass()
-        tasks.retry_stalled_jobs()
+        give_back_its_jobs()
         yield receiver
 
         with worker(receiver.url):
@@ -124,7 +128,6 @@ def outage(count, tmp_path):
 
 def bury_what_is_due():
     let_time_pass()
-    tasks.retry_stalled_jobs()
     return DeadLetter.objects.filter(task="alerts.tasks.send_delivery").count()
 
 
@@ -144,13 +147,13 @@ def check(count, tmp_path):
 
     receiver = next(steps)
 
-    arrived = [body["data"] for body in receiver.bodies]
+    # The watchers tell of the outage itself: that is not what is counted here.
+    arrived = [b["data"] for b in receiver.bodies if b["data"]["kind"] == "payments.quarantined"]
     taken = {body["message"]: body["count"] for body in arrived}
     assert set(taken) == {f"Matter {number}." for number in range(count)}
-    # Storms are one alert with its count, at most one delivery id each.
+    # A storm is one alert with its count.
     assert Counter(taken.values()) == {5: count // 10, 1: count - count // 10}
-    ids = {headers["webhook-id"] for _, headers, _ in receiver.requests}
-    assert len(ids) == count == Alert.objects.count()
+    assert len({body["id"] for body in arrived}) == count
     assert Alert.objects.filter(delivered_at=None).count() == 0
     assert DeadLetter.objects.exclude(state="resolved").count() == 0
     assert DeliveryAttempt.objects.filter(status=503).exists()
@@ -159,7 +162,7 @@ def check(count, tmp_path):
 
 class TestASinkThatIsDownForSixHoursWhileTheWorkerIsKilledTwice:
     def test_gets_every_alert_in_the_end(self, run_jobs, tmp_path):
-        check(60, tmp_path)
+        check(40, tmp_path)
 
     @pytest.mark.full
     @pytest.mark.timeout(400)
