@@ -63,6 +63,13 @@ KINDS = (
         "Nothing is to be done: it arrived.",
     ),
     Kind(
+        "ops.backup_old",
+        Severity.HIGH,
+        "No backup was restored and found right for more than 26 hours.",
+        "Run `manage.py backup_verify` and read its error; run `manage.py backup` if the newest "
+        "backup is old. Look at the nightly job that does both, and at the space that is left.",
+    ),
+    Kind(
         "ops.breaker_changed",
         Severity.CRITICAL,
         "The circuit breaker of an upstream opens, by its failed calls or by staff.",

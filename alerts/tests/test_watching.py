@@ -12,7 +12,7 @@ from alerts.health import Channels
 from alerts.models import Alert, AlertDelivery
 from alerts.services import raise_alert
 from notevault.kit import clock
-from ops.models import DeadLetter
+from ops.models import Backup, DeadLetter
 
 pytestmark = pytest.mark.django_db
 
@@ -86,6 +86,34 @@ class TestDeadLetters:
         watching.watch_dead_letters(now=now + timedelta(minutes=1))
 
         assert told("ops.dead_letters") == [("dead-letters", "resolved")]
+
+
+class TestABackup:
+    def make(self, finished_at, verified_at=None):
+        return Backup.objects.create(
+            location=str(finished_at),
+            name="b",
+            started_at=finished_at,
+            finished_at=finished_at,
+            sha256="0" * 64,
+            size_bytes=1,
+            schema_version="1",
+            verified_at=verified_at,
+        )
+
+    @pytest.mark.parametrize("verified", [True, False])
+    def test_that_nobody_found_right_for_a_day_is_alerted_of_until_one_is(self, now, verified):
+        watching.watch_backups(now=now)
+        long_ago = now - timedelta(hours=27)
+        backup = self.make(long_ago, long_ago if verified else None)
+
+        watching.watch_backups(now=now)
+        was_told = told("ops.backup_old")
+        Backup.objects.filter(pk=backup.pk).update(verified_at=now - timedelta(hours=25))
+        watching.watch_backups(now=now)
+
+        assert was_told == [("backup-old", "open")]
+        assert told("ops.backup_old") == [("backup-old", "resolved")]
 
 
 class TestAChannel:
