@@ -63,7 +63,10 @@ def send(*, delivery_id: UUID, now: datetime) -> None:
     answer = _ask(channel, message)
     ms = round((time.perf_counter() - started) * 1000)
     crash.point("alerts.sent_not_marked")
-    if _record(delivery_id=delivery_id, channel=channel, told=message, answer=answer, ms=ms):
+    must_retry = _record(
+        delivery_id=delivery_id, channel=channel, told=message, answer=answer, ms=ms
+    )
+    if must_retry:
         raise NotDelivered(f"{channel.name}: {answer.error}")
 
 

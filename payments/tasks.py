@@ -27,7 +27,7 @@ from payments import (
 from payments.gateways.base import NO_ANSWER
 from payments.invoices import issuing
 from payments.reconciliation import runs
-from payments.webhooks import handlers
+from payments.webhooks import handlers, silence
 
 # Pauses double from a second to a quarter of an hour: about a day in all.
 A_DAY = Retries(attempts=140, first_s=1, longest_s=900)
@@ -200,6 +200,11 @@ def find_unheard_disputes() -> None:
     """A gateway that gives no answer is asked again in an hour."""
     with contextlib.suppress(*NO_ANSWER):
         disputes.find_unheard(now=clock.now())
+
+
+@periodic("*/5 * * * *", queue="sweepers")
+def watch_for_silence() -> None:
+    silence.watch_silence(now=clock.now())
 
 
 @periodic("7 * * * *", queue="payments")
