@@ -9,6 +9,6 @@ from notevault.kit import clock
 from ops.jobs import job
 
 
-@job(queue="alerts")
+@job(queue="alerts", kind="alert")
 def deliver_alert(*, alert_id: str) -> None:
     delivery.deliver(alert_id=UUID(alert_id), now=clock.now())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
 import structlog
 from asgiref.sync import async_to_sync
 from django.conf import settings
@@ -12,8 +15,9 @@ from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.jobs import Status
 
 from notevault.kit import clock
-from ops import jobs, replay, upkeep
+from ops import bulk, jobs, replay, upkeep
 from ops.jobs import Queue, Retries, RetryLater, periodic
+from ops.selection import Selection
 
 # A worker says it is alive every HEARTBEAT_S; after STALLED_AFTER_S of silence its jobs
 # are given to others, which look every ten seconds: within 30 s of a SIGKILL in all.
@@ -60,6 +64,25 @@ def _retries_of(task_name: str) -> Retries | None:
 def replay_due() -> None:
     """Replay the dead letters whose time has come."""
     replay.replay_due(now=clock.now())
+
+
+@jobs.job(queue="ops", kind="letters")
+def act_on_letters(
+    *,
+    deed: bulk.Deed,
+    selection: dict[str, Any],
+    why: str,
+    actor_id: str | None,
+    after: str | None,
+) -> None:
+    bulk.run_batch(
+        deed=deed,
+        selection=Selection.from_json(selection),
+        why=why,
+        actor_id=UUID(actor_id) if actor_id else None,
+        after=UUID(after) if after else None,
+        now=clock.now(),
+    )
 
 
 @periodic("*/5 * * * *", queue="ops")
