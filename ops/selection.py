@@ -45,9 +45,9 @@ class Selection:
     since: datetime | None = None
 
     def rows(self) -> QuerySet[DeadLetter]:
-        return DeadLetter.objects.filter(*self._conditions())
+        return DeadLetter.objects.filter(*self.conditions())
 
-    def _conditions(self) -> list[Q]:
+    def conditions(self) -> list[Q]:
         conditions = [
             Q(**{name: getattr(self, name)})
             for name in ("state", "task", "fingerprint")
