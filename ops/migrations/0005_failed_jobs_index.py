@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ("ops", "0003_letters_that_revive"),
+        ("ops", "0004_backups"),
         ("procrastinate", "0041_post_retry_failed_job"),
     ]
 
