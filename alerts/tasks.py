@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from alerts import delivery, retention, watching
 from notevault.kit import clock
 from ops.jobs import Retries, RetryLater, job, periodic
+from ops.revival import Revival
 
-# A first try and three more, after at most 1, 2 and 4 seconds; then the dead letter.
-SENDING = Retries(attempts=4, first_s=1, longest_s=4)
+# A first try and three more, after at most 1, 2 and 4 seconds; then the dead letter, which is
+# tried again for three days. At most an hour passes between a receiver's return and its alerts.
+SENDING = Retries(
+    attempts=4,
+    first_s=1,
+    longest_s=4,
+    revival=Revival(
+        first=timedelta(minutes=5), longest=timedelta(hours=1), until=timedelta(hours=72)
+    ),
+)
 
 
 @job(queue="alerts")

@@ -6,7 +6,9 @@ class OpsConfig(AppConfig):
     verbose_name = "Operations"
 
     def ready(self) -> None:
+        from ops.backup.metrics import BackupCollector
         from ops.metrics import rows
         from ops.metrics.cellar import CellarCollector
 
         rows.register(CellarCollector())
+        rows.register(BackupCollector())

@@ -244,7 +244,9 @@ def _note_failure(job: Job, error: Exception, ms: int) -> None:
         )
 
 
-def give_up(job: Job, error: BaseException, *, ms: int | None = None) -> None:
+def give_up(
+    job: Job, error: BaseException, *, ms: int | None = None, now: datetime | None = None
+) -> None:
     """Keep a job that is not tried again as a dead letter; its last run took `ms`."""
     known = declared.get(job.task_name)
     arguments: dict[str, Any] = dict(job.task_kwargs)
@@ -258,7 +260,7 @@ def give_up(job: Job, error: BaseException, *, ms: int | None = None) -> None:
         job_id=job.id or 0,
         attempts=job.attempts + 1,
         request_id=request_id,
-        now=clock.now(),
+        now=now or clock.now(),
         letter_id=UUID(str(letter_id)) if letter_id else None,
         ms=ms,
         revival=known.retries.revival if known else None,

@@ -141,3 +141,34 @@ class FailedRun(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.run}: {self.error}"
+
+
+class Backup(models.Model):
+    """A whole backup: written once its last byte is in its place, so never part of itself.
+
+    A database restored from it does not know it; `backup_verify` writes the row anew from the
+    manifest, which holds the same.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    location = models.CharField(
+        max_length=1000, unique=True, help_text="The URL of the dump; its manifest lies beside it."
+    )
+    name = models.CharField(max_length=200)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(db_index=True)
+    sha256 = models.CharField(max_length=64)
+    size_bytes = models.BigIntegerField()
+    schema_version = models.CharField(
+        max_length=16, help_text="The same for the same set of applied migrations."
+    )
+    verified_at = models.DateTimeField(
+        null=True, db_index=True, help_text="When it was last restored and found right."
+    )
+    verify_error = models.CharField(
+        max_length=1000, blank=True, help_text="Why the last verification failed."
+    )
+    removed_at = models.DateTimeField(null=True, help_text="When newer ones took its place.")
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,16 +1,18 @@
-"""Housekeeping of the queue and the cache."""
+"""Housekeeping of the queue, the dead letters and the cache."""
 
 from __future__ import annotations
 
 import structlog
 from asgiref.sync import async_to_sync
+from django.conf import settings
 from django.core.cache import cache
+from django.utils.module_loading import import_string
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.jobs import Status
 
 from notevault.kit import clock
-from ops import jobs, replay
+from ops import jobs, replay, upkeep
 from ops.heartbeats import STALLED_AFTER_S
 from ops.jobs import Queue, Retries, RetryLater, periodic
 
@@ -57,13 +59,30 @@ def replay_due() -> None:
     replay.replay_due(now=clock.now())
 
 
+@periodic("*/5 * * * *", queue="ops")
+def keep_letters_whole() -> None:
+    """What gave up unseen is buried; a letter whose replay vanished is opened again."""
+    upkeep.bury_unseen(now=clock.now())
+    upkeep.reopen_stuck(now=clock.now())
+
+
 @periodic("17 * * * *", queue="ops")
 def remove_what_is_over() -> None:
-    """Drop jobs that are done after three days, and expired cache rows.
+    """Drop jobs that are over after three days, dead letters that are closed after their
+    time, and expired cache rows.
 
-    Those that failed are kept for a person to look at.
+    A job that failed has its letter, but for a periodic one, whose next run did its work.
     """
+    keep_letters_whole()
     manager = Queue(DjangoConnector())
-    async_to_sync(manager.delete_old_jobs)(nb_hours=KEEP_JOBS_HOURS, include_aborted=True)
+    async_to_sync(manager.delete_old_jobs)(
+        nb_hours=KEEP_JOBS_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+    )
+    now = clock.now()
+    upkeep.remove_over(
+        before=now - settings.DEAD_LETTERS_KEPT,
+        staying=import_string(settings.DISCARDED_LETTERS_THAT_STAY),
+        now=now,
+    )
     if hasattr(cache, "delete_expired"):
         cache.delete_expired()

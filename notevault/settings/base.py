@@ -150,6 +150,11 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Backups
+BACKUP_URL = env.str("BACKUP_URL", default="")
+BACKUP_KEEP = int(env.str("BACKUP_KEEP", default="") or 0)
+BACKUP_DATABASE_URL = env.str("BACKUP_DATABASE_URL", default="")
+
 # Caches. `default` is shared by all processes, `local` belongs to one.
 CACHES = {
     "default": env.cache_url("CACHE_URL")
@@ -317,10 +322,12 @@ HEALTH_CHECKS = {
     "workers": "ops.health.jobs.Workers",
     "dead_letters": "ops.health.jobs.DeadLetters",
     "breakers": "ops.health.breakers.Breakers",
+    "alerts": "alerts.health.Channels",
     "gateway": "payments.health.Gateway",
     "webhooks": "payments.health.Webhooks",
     "ledger": "payments.health.Ledger",
     "storage": "notes.health.Storage",
+    "backups": "ops.backup.health.Age",
     "disk": "ops.health.machine.Disk",
     "memory": "ops.health.machine.Memory",
     "clock": "ops.health.database.ClockSkew",
@@ -358,6 +365,13 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # Jobs
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 PROCRASTINATE_ON_APP_READY = "ops.jobs.use_queue"
+# How long a dead letter is kept that was resolved or discarded. Jobs that failed are three
+# days in the queue, and a job without a letter is buried.
+DEAD_LETTERS_KEPT = timedelta(days=env.int("DEAD_LETTERS_KEPT_DAYS", default=30))
+if timedelta(days=4) > DEAD_LETTERS_KEPT:
+    raise ImproperlyConfigured("DEAD_LETTERS_KEPT_DAYS must be at least 4")
+# Tasks whose discarded letters the promises count on (`manage.py verify_ledger`).
+DISCARDED_LETTERS_THAT_STAY = "payments.invariants.ANSWERING"
 
 # Admin
 UNFOLD = {"SITE_TITLE": "NoteVault", "SITE_HEADER": "NoteVault"}

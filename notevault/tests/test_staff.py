@@ -40,6 +40,7 @@ PAGES = {
     "receiver": "alerts_receiver",
     "breaker": "ops_circuitbreaker",
     "letter": "ops_deadletter",
+    "backup": "ops_backup",
     "group": "auth_group",
 }
 SALES = {"order", "payment", "refund", "request", "dispute", "webhook", "invoice"}
@@ -47,7 +48,7 @@ PAYOUTS = {"payout", "batch"}
 NOTES = {"note", "category", "access"}
 RECONCILIATION = {"run", "break"}
 LEDGER = {"account", "transaction", "entry", "proof"}
-CELLAR = {"breaker", "letter", "alert", "receiver"}
+CELLAR = {"breaker", "letter", "backup", "alert", "receiver"}
 MAY_SEE = {
     "Support": {"user", "coupon", *SALES, *PAYOUTS, *NOTES},
     "Finance": {"coupon", *SALES, *PAYOUTS, *RECONCILIATION, *LEDGER, *CELLAR},

@@ -1,6 +1,6 @@
 """The cellar in Django admin, and the bases of everybody's pages."""
 
-from ops.admin import breakers, letters
+from ops.admin import backups, breakers, letters
 from ops.admin.pages import (
     HistoryInline,
     ReadOnlyAdmin,
@@ -15,6 +15,7 @@ __all__ = [
     "ReadOnlyAdmin",
     "ReadOnlyRows",
     "ReasonForm",
+    "backups",
     "breakers",
     "letters",
     "shown_once",

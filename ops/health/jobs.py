@@ -13,9 +13,9 @@ from health_check.exceptions import ServiceWarning
 from procrastinate.contrib.django.models import ProcrastinateWorker
 
 from ops.health.check import Check
+from ops.heartbeats import STALLED_AFTER_S
 from ops.models import DeadLetter
 from ops.states import LetterState
-from ops.tasks import STALLED_AFTER_S
 
 # A worker that is killed is replaced within a minute.
 LONGEST_WAIT_S = 120

@@ -26,6 +26,8 @@ def share(*, port: str) -> None:
     To be called before the first instrument is made.
     """
     base = Path(os.environ.get(VARIABLE) or tempfile.gettempdir())
+    # Whoever reads the settings first: of any other process they take the variable away.
+    os.environ["NOTEVAULT_PROCESS"] = "web"
     os.environ[VARIABLE] = str(base / f"notevault-metrics-{os.getuid()}-{port}")
     from prometheus_client import values
 

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ("ops", "0002_breakers_and_dead_letters"),
+        ("ops", "0004_backups"),
         ("procrastinate", "0041_post_retry_failed_job"),
     ]
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from ops import breakers
+from ops.metrics import rows
 from ops.states import Forced
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 class TestMetrics:
     def test_show_breakers_and_dead_letters(self, client, settings):
         settings.DEBUG = True
+        rows.answer.forget()
         breakers.force(name="razorpay", to=Forced.OPEN, why="maintenance", actor_id=None)
 
         text = client.get("/metrics").content.decode()

@@ -17,8 +17,10 @@ from procrastinate.jobs import Job
 
 from notevault.kit.tests.log_output import log_output
 from ops import jobs
+from ops.heartbeats import STALLED_AFTER_S
 from ops.jobs import Retries
-from ops.tasks import STALLED_AFTER_S, remove_what_is_over, retry_stalled_jobs
+from ops.models import DeadLetter
+from ops.tasks import remove_what_is_over, retry_stalled_jobs
 from ops.tests import sample_tasks
 from ops.tests.sample_tasks import HERE, QUEUE
 from ops.transactions import is_conflict
@@ -397,12 +399,13 @@ class TestStalledJobs:
 class TestHousekeeping:
     pytestmark = pytest.mark.django_db
 
-    def test_drops_jobs_that_succeeded_three_days_ago(self, defer):
+    def test_drops_jobs_that_are_over_for_three_days(self, defer):
         for state, hours in (
             ("succeeded", 73),
             ("succeeded", 71),
             ("aborted", 73),
-            ("failed", 1000),
+            ("failed", 73),
+            ("failed", 71),
             ("todo", 1000),
         ):
             defer("note_down", text=f"{state} {hours}")
@@ -420,4 +423,5 @@ class TestHousekeeping:
         remove_what_is_over()
 
         kept = [args["text"] for args in arguments()]
-        assert kept == ["succeeded 71", "failed 1000", "todo 1000"]
+        assert kept == ["succeeded 71", "failed 71", "todo 1000"]
+        assert DeadLetter.objects.count() == 2

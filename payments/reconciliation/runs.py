@@ -12,6 +12,7 @@ from notevault.kit.clock import indian_day
 from payments.gateways import get_gateway
 from payments.gateways.base import GatewayError
 from payments.models import ReconciliationRun
+from payments.reconciliation import breaks
 from payments.reconciliation.desk import Day, Desk, DryDesk, Tally
 from payments.reconciliation.payment_list import compare_payments
 from payments.reconciliation.refund_list import compare_refunds
@@ -41,8 +42,8 @@ def reconcile_days(
     """Compare our payments and refunds with the gateway's lists and settlement report.
 
     Both days included, in Indian time. Afterwards what is certain is healed, and the rest
-    are open breaks, each with one alert; a second run adds nothing. `on_day` hears of each
-    day once it is done. Raises DaysOutOfRange and the gateway's errors; the days before
+    are open breaks, with one alert for each kind; a second run adds nothing. `on_day` hears of
+    each day once it is done. Raises DaysOutOfRange and the gateway's errors; the days before
     such an error are done.
     """
     windows = closed_windows(start=start, end=end, now=now)
@@ -90,6 +91,7 @@ def _close_dead(now: datetime) -> None:
 
 
 def _close(run: ReconciliationRun, state: RunState, tally: Tally, outcome: str) -> None:
+    breaks.tell_of_breaks(now=run.started_at)
     counts = {name: getattr(tally, name) for name in COUNTS}
     ReconciliationRun.objects.filter(pk=run.pk).update(
         state=state, outcome=outcome[:200], finished_at=Now(), **counts

@@ -1,0 +1,49 @@
+"""The line of `/health/detailed` that says how old the last good backup is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Max
+from health_check.base import HealthCheck
+from health_check.exceptions import ServiceWarning
+
+from notevault.kit import clock
+from ops.models import Backup
+
+# One a day, and two hours for it to be late.
+TOO_OLD = timedelta(hours=26)
+
+
+@dataclass
+class Age(HealthCheck):
+    """Degraded when the newest backup, or the newest proof of one, is over 26 hours old; while
+    developing, only where there once was one. It never makes a pod unready."""
+
+    details: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def run(self) -> None:
+        last = Backup.objects.aggregate(finished=Max("finished_at"), verified=Max("verified_at"))
+        self.details = {
+            "last_backup_at": _written(last["finished"]),
+            "last_verified_at": _written(last["verified"]),
+        }
+        if last["finished"] is None and settings.DEBUG:
+            return
+        _warn_when_late("backup was made", last["finished"])
+        _warn_when_late("backup was verified", last["verified"])
+
+
+def _warn_when_late(what: str, at: datetime | None) -> None:
+    if at is None:
+        raise ServiceWarning(f"no {what} yet")
+    age = clock.now() - at
+    if age > TOO_OLD:
+        raise ServiceWarning(f"no {what} for {age.total_seconds() / 3600:.0f} hours")
+
+
+def _written(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
