@@ -87,6 +87,8 @@ _SHARED: list[Processor] = [
     structlog.processors.format_exc_info,
 ]
 _LEVEL_OF = {
+    # Without the handler of Django's own, which writes whole paths while DEBUG is on.
+    "django": {"handlers": [], "level": "INFO"},
     "django.request": {"level": "ERROR"},
     # One line a request is ours (kit/correlation.py); theirs repeats it.
     "django.server": {"handlers": [], "level": "ERROR", "propagate": False},

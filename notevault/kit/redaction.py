@@ -20,7 +20,7 @@ _NAMES = (
     r"|card_?(?:number|no)|account_?number|cvv|cvc|vpa|upi_?id|phone|mobile"
 )
 _HEADERS = r"authorization|cookie"
-_SECRET_KEY = re.compile(rf"{_NAMES}|{_HEADERS}|^(?:card|contact|pan|pin)$", re.IGNORECASE)
+_SECRET_KEY = re.compile(rf"{_NAMES}|{_HEADERS}|^(?:card|contact|pan|pin|refresh|access)$", re.IGNORECASE)
 
 # Each pattern starts at the edge of a word and is bounded, so that no text takes long.
 _URL_PASSWORD = re.compile(r"(://[^\s/:@]{0,200}:)[^\s@]{1,500}@")
@@ -28,7 +28,7 @@ _ADDRESS = re.compile(r"[\w.%+-]{1,64}(?:@|%40)[\w-][\w.-]{1,254}")
 _JWT = re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
 _PAIR = re.compile(
     rf"""(?isx)(?<![\w-])
-        (?:([\w-]*(?:{_HEADERS}))|([\w-]*(?:{_NAMES})(?:\d|[_-]\w{{1,20}})?|contact|pan|pin))
+        (?:([\w-]*(?:{_HEADERS}))|([\w-]*(?:{_NAMES})(?:\d|[_-]\w{{1,20}})?|card|contact|pan|pin|refresh|access))
         (?:\\*["']|%22|%27)?\s*(?:[=:]|%3[AD]|,(?=\s*\\*b?["']))\s*
         (?:b?(?P<quote>\\*["']).{{0,2000}}?(?<!\\)(?P=quote)  # up to the same quote, unescaped
             |b?\\*["'][^\n]*  # one that is never closed
