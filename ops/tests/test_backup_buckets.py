@@ -51,7 +51,7 @@ def take(bucket, **how):
 class TestABucket:
     def test_gives_back_what_it_got(self, shop, bucket, elsewhere):
         before = checksums(configured())
-        code, said = run("backup", "--to", URL)
+        code, _ = run("backup", "--to", URL)
 
         restored, _ = run("restore", "--from", URL, "--into", elsewhere.url())
 
