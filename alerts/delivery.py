@@ -1,29 +1,182 @@
-"""The log channel: every alert becomes one log line that collectors can act on."""
+"""From an alert to whoever must know: one delivery for each channel, at least once.
+
+The call of a receiver stands between two transactions, never in one. What became of it is a
+row before anything else happens; a process that dies in between calls once more, with the
+same delivery id.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+import time
+from datetime import datetime, timedelta
+from typing import Any, cast
 from uuid import UUID
 
-import structlog
+from django.conf import settings
+from django.urls import reverse
 
-from alerts.models import Alert
+from alerts import channels, kinds, outbox, receivers
+from alerts.channels.port import Answer, Channel, Message
+from alerts.instruments import DELIVERIES
+from alerts.models import Alert, AlertDelivery, DeliveryAttempt, Severity
+from alerts.services import raise_alert
+from alerts.states import AlertState, DeliveryState, News
+from notevault.kit import crash
+from notevault.kit.logging import redact, redact_text
+from ops import upstream
+from ops.instruments import count
+from ops.transactions import use_case
 
-log = structlog.get_logger("notevault.alert")
+TIMEOUT_S = 5.0
+BREAKERS = "alerts:"
+# A receiver that asks for pauses for longer than this is one that fails.
+PATIENCE = timedelta(hours=72)
 
 
-def deliver(*, alert_id: UUID, now: datetime) -> None:
-    """Write the alert to the log at least once, then mark it as delivered."""
-    alert = Alert.objects.get(pk=alert_id)
-    if alert.delivered_at:
+class NotDelivered(Exception):
+    """The receiver did not take it. Its text is the channel and the error."""
+
+
+@use_case
+def fan_out(*, alert_id: UUID, round_number: int, now: datetime) -> None:
+    """Open the alert's deliveries, once a round however often it is called."""
+    alert = Alert.objects.select_for_update().get(pk=alert_id)
+    is_done = round_number == 1 and alert.delivered_at is not None
+    if not is_done and not alert.deliveries.filter(round=round_number).exists():
+        outbox.tell_raised(alert, round_number=round_number, now=now)
+
+
+def send(*, delivery_id: UUID, now: datetime) -> None:
+    """Call the receiver once. Nothing when it has it, is gone, or is no more in the settings.
+
+    Raises NotDelivered when it must be tried again; then the attempt is on record.
+    """
+    delivery = AlertDelivery.objects.select_related("alert").get(pk=delivery_id)
+    if delivery.state != DeliveryState.PENDING:
         return
-    log.error(
-        "alert",
-        alert_id=str(alert.pk),
-        kind=alert.kind,
-        severity=alert.severity,
-        message=alert.message,
-        metadata=alert.metadata,
-        raised_by=alert.request_id,
+    channel = channels.find(delivery.channel)
+    if channel is None or receivers.is_disabled(channel):
+        _refuse(delivery_id=delivery_id, now=now)
+        return
+    message = message_of(delivery, now=now)
+    started = time.perf_counter()
+    answer = _ask(channel, message)
+    ms = round((time.perf_counter() - started) * 1000)
+    crash.point("alerts.sent_not_marked")
+    if _record(delivery_id=delivery_id, channel=channel, told=message, answer=answer, ms=ms):
+        raise NotDelivered(f"{channel.name}: {answer.error}")
+
+
+def _ask(channel: Channel, message: Message) -> Answer:
+    """A breaker for each receiver: while it is down, its alerts take no worker's time."""
+    if not channel.is_remote:
+        return channel.send(message)
+
+    def refusal(retry_after: int) -> NotDelivered:
+        return NotDelivered(f"{channel.name}: not called, it failed too often lately")
+
+    with upstream.calling(BREAKERS + channel.name, most_s=TIMEOUT_S, refusal=refusal) as call:
+        answer = channel.send(message)
+        call.succeeded = answer.is_sound
+    return answer
+
+
+@use_case
+def _record(*, delivery_id: UUID, channel: Channel, told: Message, answer: Answer, ms: int) -> bool:
+    """Keep the attempt and what follows from it. True when it must be tried again."""
+    now = told.sent_at
+    delivery = AlertDelivery.objects.get(pk=delivery_id)
+    alert = Alert.objects.select_for_update().get(pk=delivery.alert_id)
+    DeliveryAttempt.objects.create(
+        delivery=delivery, at=now, status=answer.status, error=answer.error, ms=ms
     )
-    Alert.objects.filter(pk=alert_id).update(delivered_at=now)
+    count(DELIVERIES, channel.name, _outcome(answer))
+    if not answer.error:
+        _close(delivery, DeliveryState.DELIVERED, alert, now, told_count=told.count)
+        if delivery.news == News.RAISED and alert.state == AlertState.RESOLVED:
+            outbox.tell_resolved([alert], now=now)
+        return False
+    if answer.is_gone:
+        _close(delivery, DeliveryState.REFUSED, alert, now)
+        _switch_off(channel, answer, now)
+        return False
+    if answer.retry_after_s and delivery.created_at > now - PATIENCE:
+        outbox.send_later(delivery, after_s=answer.retry_after_s)
+        return False
+    return True
+
+
+def _outcome(answer: Answer) -> str:
+    if answer.is_gone:
+        return "refused"
+    return "failed" if answer.error else "delivered"
+
+
+@use_case
+def _refuse(*, delivery_id: UUID, now: datetime) -> None:
+    delivery = AlertDelivery.objects.get(pk=delivery_id)
+    alert = Alert.objects.select_for_update().get(pk=delivery.alert_id)
+    _close(delivery, DeliveryState.REFUSED, alert, now)
+
+
+def _close(
+    delivery: AlertDelivery, to: DeliveryState, alert: Alert, now: datetime, **changes: Any
+) -> None:
+    pending = alert.deliveries.filter(state=DeliveryState.PENDING)
+    pending.filter(pk=delivery.pk).update(state=to, done_at=now, **changes)
+    if not pending.exists():
+        Alert.objects.filter(pk=alert.pk, delivered_at=None).update(delivered_at=now)
+
+
+def _switch_off(channel: Channel, answer: Answer, now: datetime) -> None:
+    if receivers.disable(channel=channel, why=answer.error, now=now):
+        raise_alert(
+            kind="alerts.receiver_gone",
+            severity=Severity.HIGH,
+            message=f"The receiver of {channel.name} is gone ({answer.error}) and is switched off.",
+            metadata={"channel": channel.name},
+            dedupe_key=f"receiver-gone:{channel.name}:{channel.address}",
+            now=now,
+        )
+
+
+def message_of(delivery: AlertDelivery, *, now: datetime) -> Message:
+    """What the receiver is told: the count as it stands, and nothing secret."""
+    alert = delivery.alert
+    path = reverse("admin:alerts_alert_change", args=[alert.pk])
+    return Message(
+        delivery_id=str(delivery.pk),
+        news=News(delivery.news),
+        alert_id=str(alert.pk),
+        incident_id=str(alert.incident_id),
+        kind=alert.kind,
+        severity=Severity(alert.severity),
+        message=redact_text(alert.message),
+        metadata=cast(dict[str, Any], redact(alert.metadata)),
+        what_to_do=kinds.find(alert.kind).what_to_do,
+        count=alert.count,
+        since_last=_untold(delivery),
+        request_id=alert.request_id,
+        raised_at=alert.raised_at,
+        last_raised_at=alert.last_raised_at,
+        sent_at=now,
+        url=f"{settings.PUBLIC_API_URL}{path}",
+    )
+
+
+def _untold(delivery: AlertDelivery) -> int:
+    """How often the matter came up after this channel was last told of it."""
+    alert = delivery.alert
+    before = AlertDelivery.objects.filter(
+        alert__dedupe_key=alert.dedupe_key,
+        alert__raised_at__lt=alert.raised_at,
+        channel=delivery.channel,
+        state=DeliveryState.DELIVERED,
+        news=News.RAISED,
+    )
+    last = (
+        before.order_by("-alert__raised_at", "-round")
+        .values_list("alert__count", "told_count")
+        .first()
+    )
+    return max(0, last[0] - (last[1] or 0)) if last else 0

@@ -6,14 +6,24 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, QuerySet
 
+from alerts import outbox
+from alerts.instruments import RAISED
+from alerts.kinds import CATALOGUE
 from alerts.models import Alert
+from alerts.states import UNRESOLVED, AlertState
 from notevault.kit.correlation import current_request_id
 from ops import jobs
+from ops.instruments import count
 
 STORM_WINDOW = timedelta(minutes=5)
+
+
+class NotInCatalogue(Exception):
+    """A kind that `alerts.kinds` lacks, or that has another severity there."""
 
 
 def _take_turns(dedupe_key: str) -> None:
@@ -31,18 +41,21 @@ def raise_alert(
     now: datetime,
     metadata: dict[str, Any] | None = None,
 ) -> Alert | None:
-    """Record the alert and defer its delivery.
+    """Record the alert and defer its delivery to every channel.
 
     A step. Within five minutes of an alert with the same dedupe key nothing new is
-    delivered: that alert's count goes up and None is returned. What is too long is cut:
-    no alert fails the transaction that raises it.
+    delivered, unless that one was resolved: its count goes up and None is returned. What is
+    too long is cut: no alert fails the transaction that raises it. Only while developing,
+    NotInCatalogue.
     """
-    dedupe_key = _short_key(dedupe_key)
+    if settings.ALERT_KINDS_STRICT:
+        _check(kind, severity)
+    count(RAISED, kind if kind in CATALOGUE else "other", severity)
+    dedupe_key = short_key(dedupe_key)
     _take_turns(dedupe_key)
-    recent = Alert.objects.filter(dedupe_key=dedupe_key, raised_at__gt=now - STORM_WINDOW)
-    latest = recent.order_by("-raised_at").values_list("pk", flat=True).first()
-    if latest:
-        Alert.objects.filter(pk=latest).update(count=F("count") + 1, last_raised_at=now)
+    latest = _unresolved(dedupe_key).order_by("-raised_at").first()
+    if latest and latest.raised_at > now - STORM_WINDOW:
+        Alert.objects.filter(pk=latest.pk).update(count=F("count") + 1, last_raised_at=now)
         return None
     alert = Alert.objects.create(
         kind=kind[:64],
@@ -50,6 +63,7 @@ def raise_alert(
         message=message.replace("\x00", "")[:500],
         metadata=metadata or {},
         dedupe_key=dedupe_key,
+        first_id=latest.incident_id if latest else None,
         request_id=current_request_id(),
         raised_at=now,
         last_raised_at=now,
@@ -58,5 +72,29 @@ def raise_alert(
     return alert
 
 
-def _short_key(key: str) -> str:
+def resolve_alert(*, dedupe_key: str, now: datetime, why: str = "it is over") -> int:
+    """What was alerted under this key is over: say so where it was told, and knows the word.
+
+    A step. Returns how many alerts it has resolved; none is no error.
+    """
+    dedupe_key = short_key(dedupe_key)
+    _take_turns(dedupe_key)
+    alerts = list(_unresolved(dedupe_key).select_for_update().order_by("pk"))
+    if alerts:
+        Alert.move_locked([(alert, why) for alert in alerts], AlertState.RESOLVED, now=now)
+        outbox.tell_resolved(alerts, now=now)
+    return len(alerts)
+
+
+def _unresolved(dedupe_key: str) -> QuerySet[Alert]:
+    return Alert.objects.filter(dedupe_key=dedupe_key, state__in=UNRESOLVED)
+
+
+def _check(kind: str, severity: str) -> None:
+    known = CATALOGUE.get(kind)
+    if known is None or (known.severity and known.severity != severity):
+        raise NotInCatalogue(f"{kind} ({severity}): see alerts/kinds.py")
+
+
+def short_key(key: str) -> str:
     return key if len(key) <= 128 else hashlib.sha256(key.encode()).hexdigest()

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Coalesce
 
+from notes.instruments import DOWNLOADS
 from notes.models import MAX_DOWNLOADS, DownloadEvent, Note, NoteAccess
 from notes.selectors import NoteNotFound
 from notes.storage import note_storage
@@ -114,6 +115,16 @@ def download_link(
     Raises NoteNotFound for a note the buyer may not read, DownloadLimitReached,
     RefundUnderWay.
     """
+    try:
+        link = _make_link(note_id, buyer_id, now, caller)
+    except DomainError as refusal:
+        DOWNLOADS.labels(refusal.code).inc()
+        raise
+    DOWNLOADS.labels("given").inc()
+    return link
+
+
+def _make_link(note_id: UUID, buyer_id: UUID, now: datetime, caller: Caller) -> DownloadLink:
     live = NoteAccess.objects.filter(note_id=note_id, buyer_id=buyer_id, revoked_at=None)
     access = live.select_related("note__published_file").first()
     if access is None or access.note.published_file is None:

@@ -59,6 +59,13 @@ VIEW_OPS = (
     "ops.view_deadlettermove",
     "ops.view_backup",
 )
+VIEW_ALERTS = (
+    "alerts.view_alert",
+    "alerts.view_alertmove",
+    "alerts.view_alertdelivery",
+    "alerts.view_receiver",
+    "alerts.view_receivermove",
+)
 GROUPS: dict[str, tuple[str, ...]] = {
     "Support": (
         *VIEW_SALES,
@@ -78,7 +85,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *VIEW_RECONCILIATION,
         *VIEW_LEDGER,
         *VIEW_OPS,
-        "alerts.view_alert",
+        *VIEW_ALERTS,
+        "alerts.handle_alert",
         "payments.decide_refund",
         "payments.resolve_quarantine",
         "payments.close_break",
@@ -103,8 +111,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *VIEW_LEDGER,
         *VIEW_NOTES,
         *VIEW_OPS,
+        *VIEW_ALERTS,
         "accounts.view_user",
-        "alerts.view_alert",
     ),
 }
 

@@ -6,10 +6,9 @@ class OpsConfig(AppConfig):
     verbose_name = "Operations"
 
     def ready(self) -> None:
-        from prometheus_client import REGISTRY
-
         from ops.backup.metrics import BackupCollector
-        from ops.metrics import CellarCollector
+        from ops.metrics import rows
+        from ops.metrics.cellar import CellarCollector
 
-        REGISTRY.register(CellarCollector())
-        REGISTRY.register(BackupCollector())
+        rows.register(CellarCollector())
+        rows.register(BackupCollector())

@@ -14,3 +14,9 @@ def begin() -> None:
 
 def is_draining() -> bool:
     return _told.is_set()
+
+
+def pause(seconds: float) -> None:
+    """Sleep so long, or until this process is told to stop. Never call it in the main
+    thread: a signal handler could not tell it."""
+    _told.wait(seconds)

@@ -12,7 +12,9 @@ at least once: a task must be safe to repeat. One that gives up becomes a dead l
 
 from __future__ import annotations
 
+import inspect
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -33,9 +35,16 @@ from procrastinate.tasks import configure_task
 
 from notevault.kit import clock, crash
 from notevault.kit.correlation import current_request_id, new_request_id
-from ops import dead_letters
+from notevault.kit.errors import DomainError
+from ops import dead_letters, heartbeats
+from ops.instruments import JOB_SECONDS, JOBS_FINISHED, timing
+from ops.revival import Revival
 
 log = structlog.get_logger("notevault.jobs")
+
+_BEAT = (
+    "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker_id)s RETURNING id"
+)
 
 # Long after whatever deferred the job has finished or died.
 LATER = timedelta(hours=1)
@@ -53,6 +62,12 @@ class Queue(JobManager):
         except exceptions.UniqueViolation:
             log.info("job.gave_way", task=job.task_name, job_id=job.id)
             await self.finish_job(job, status=Status.ABORTED, delete_job=False)
+
+    async def update_heartbeat(self, worker_id: int) -> None:
+        """Remember that the database took it: one who was given up for dead finds no row."""
+        taken = await self.connector.execute_query_all_async(_BEAT, worker_id=worker_id)
+        if taken:
+            heartbeats.note()
 
 
 def use_queue(procrastinate_app: App) -> None:
@@ -78,13 +93,15 @@ class Retries(BaseRetryStrategy):
     `longest_s`, and at least half of that.
 
     `attempts` bounds the runs of a task that waits for somebody else. From the run number
-    `errors` on, an error of its own is its last: poison gets no better by waiting.
+    `errors` on, an error of its own is its last: poison gets no better by waiting. With a
+    `revival` what gave up is tried again from its dead letter, without anybody's doing.
     """
 
     attempts: int = 8
     first_s: float = 1.0
     longest_s: float = 900.0
     errors: int = 8
+    revival: Revival | None = None
 
     def is_last(self, error: BaseException, attempts: int) -> bool:
         """True when a run that ended in this error, after so many before it, was the last."""
@@ -104,14 +121,49 @@ class Retries(BaseRetryStrategy):
         return random.uniform(ceiling / 2, ceiling)  # noqa: S311 spreads load, keeps no secret
 
 
+@dataclass(frozen=True)
+class Declared:
+    """A task that gives up into a dead letter; `kind` is what people call its work."""
+
+    function: Callable[..., None]
+    kind: str
+    retries: Retries
+
+
+declared: dict[str, Declared] = {}
+
+
+class TaskIsGone(DomainError):
+    code = "replay_refused"
+
+
+class ArgumentsDoNotFit(DomainError):
+    code = "replay_refused"
+
+
+def require(task: str, arguments: dict[str, Any]) -> None:
+    """Nothing, when a job of such a task and arguments can run.
+
+    Raises TaskIsGone when this release declares no such task, ArgumentsDoNotFit when it
+    takes others.
+    """
+    if task not in declared:
+        raise TaskIsGone(f"There is no task {task} in this release.")
+    try:
+        inspect.signature(declared[task].function).bind(**arguments)
+    except TypeError as error:
+        raise ArgumentsDoNotFit(f"{task} takes other arguments now: {error}.") from error
+
+
 def defer(
     task: str, *, delay: timedelta | None = None, once_per: str | None = None, **arguments: Any
-) -> None:
-    """Write the job's row. A step: call it inside the transaction it belongs to.
+) -> int | None:
+    """Write the job's row; gives its id. A step: call it inside the transaction it belongs to.
 
     `task` is the dotted path of a declared task: by name, because services stand below
     the tasks that call them. Arguments are JSON values. With `once_per`, one waiting job
-    of that key is enough. KeyError when no such task is declared.
+    of that key is enough, and None is given when it waits already. KeyError when no such
+    task is declared.
     """
     deferrer = configure_task(
         name=task,
@@ -123,12 +175,12 @@ def defer(
     )
     try:
         if once_per is None:
-            deferrer.defer()
-        else:
-            with transaction.atomic():  # a refused insert must not spoil the caller's
-                deferrer.defer()
+            return deferrer.defer()
+        with transaction.atomic():  # a refused insert must not spoil the caller's
+            return deferrer.defer()
     except exceptions.AlreadyEnqueued:
         log.debug("job.already_waiting", task=task)
+        return None
     except exceptions.ConnectorException as error:
         # Whoever repeats a deadlocked transaction must see it as Django shows it.
         if isinstance(error.__cause__, psycopg.OperationalError):
@@ -137,13 +189,17 @@ def defer(
 
 
 def job(
-    *, queue: str = "default", retries: Retries | None = None
+    *, queue: str = "default", retries: Retries | None = None, kind: str = ""
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Declare a background task. Its name is its dotted path: waiting jobs keep it."""
+    """Declare a background task. Its name is its dotted path: waiting jobs keep it.
+
+    `kind` is what people call its work, beside dead letters: the queue's name unless given.
+    """
 
     def declare(function: Callable[..., None]) -> Callable[..., None]:
         name = f"{function.__module__}.{function.__qualname__}"
         strategy = retries or Retries()
+        declared[name] = Declared(function, kind or queue, strategy)
 
         def run(context: JobContext, /, **arguments: Any) -> None:
             _run_or_bury(function, name, strategy, context.job, arguments)
@@ -163,32 +219,53 @@ def _run_or_bury(
 ) -> None:
     request_id = arguments.pop("request_id", "")
     letter_id = arguments.pop("dead_letter_id", None)
+    began = time.monotonic()
     try:
-        _run_logged(function, name, request_id, arguments)
+        with timing(JOB_SECONDS, job.queue):
+            _run_logged(function, name, request_id, arguments)
     except Exception as error:
+        ms = round((time.monotonic() - began) * 1000)
         if retries.is_last(error, job.attempts):
-            give_up(job, error)
+            give_up(job, error, ms=ms)
+        else:
+            _note_failure(job, error, ms)
         raise
     if letter_id:
         dead_letters.resolve(letter_id=UUID(letter_id), now=clock.now())
+    JOBS_FINISHED.labels(job.queue, name, "done").inc()
     crash.point("jobs.done_not_marked")
 
 
-def give_up(job: Job, error: BaseException) -> None:
-    """Keep a job that is not tried again as a dead letter."""
+def _note_failure(job: Job, error: Exception, ms: int) -> None:
+    JOBS_FINISHED.labels(job.queue, job.task_name, "retried").inc()
+    if not isinstance(error, NOT_AT_FAULT):
+        dead_letters.note_failure(
+            job_id=job.id or 0, run=job.attempts + 1, error=error, ms=ms, now=clock.now()
+        )
+
+
+def give_up(
+    job: Job, error: BaseException, *, ms: int | None = None, now: datetime | None = None
+) -> None:
+    """Keep a job that is not tried again as a dead letter; its last run took `ms`."""
+    known = declared.get(job.task_name)
     arguments: dict[str, Any] = dict(job.task_kwargs)
     request_id = str(arguments.pop("request_id", ""))
     letter_id = arguments.pop("dead_letter_id", None)
     dead_letters.bury(
+        kind=known.kind if known else job.queue,
         task=job.task_name,
         arguments=arguments,
         error=error,
         job_id=job.id or 0,
         attempts=job.attempts + 1,
         request_id=request_id,
-        now=clock.now(),
+        now=now or clock.now(),
         letter_id=UUID(str(letter_id)) if letter_id else None,
+        ms=ms,
+        revival=known.retries.revival if known else None,
     )
+    JOBS_FINISHED.labels(job.queue, job.task_name, "buried").inc()
     log.error("job.buried", task=job.task_name, job_id=job.id)
     crash.point("dead_letter.buried")
 
@@ -206,13 +283,23 @@ def periodic(
         name = f"{function.__module__}.{function.__qualname__}"
 
         def run(*, timestamp: int = 0) -> None:
-            _run_logged(function, name, "", {})
+            _run_counted(function, name, queue)
 
         task: Any = app.task(name=name, queue=queue, queueing_lock=name)(run)
         app.periodic(cron=cron)(task)
         return function
 
     return declare
+
+
+def _run_counted(function: Callable[..., None], name: str, queue: str) -> None:
+    outcome = "failed"
+    try:
+        with timing(JOB_SECONDS, queue):
+            _run_logged(function, name, "", {})
+        outcome = "done"
+    finally:
+        JOBS_FINISHED.labels(queue, name, outcome).inc()
 
 
 def _run_logged(

@@ -71,6 +71,12 @@ class DeadLetter(Stateful):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     state = models.CharField(max_length=12, choices=LetterState, default=LetterState.OPEN)
+    kind = models.CharField(
+        max_length=40,
+        blank=True,
+        db_default="",
+        help_text="What people call such work: alert, refund, mail.",
+    )
     task = models.CharField(max_length=128)
     arguments = models.JSONField()
     error = models.CharField(max_length=500)
@@ -82,16 +88,59 @@ class DeadLetter(Stateful):
     request_id = models.CharField(max_length=128, blank=True)
     buried_at = models.DateTimeField()
     last_failed_at = models.DateTimeField()
+    next_replay_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it is replayed by itself; empty: by a person only."
+    )
+    closed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was resolved or discarded."
+    )
 
     class Meta:
         permissions = [("replay_deadletter", "Can replay and discard dead letters")]
         indexes = [
             models.Index(fields=["state", "-last_failed_at"], name="letters_by_state"),
-            models.Index(fields=["fingerprint"], name="letters_by_fingerprint"),
+            models.Index(fields=["-last_failed_at"], name="letters_by_age"),
+            models.Index(fields=["fingerprint", "state"], name="letters_by_fault"),
+            models.Index(fields=["kind", "-last_failed_at"], name="letters_by_kind"),
+            models.Index(fields=["task", "-last_failed_at"], name="letters_by_task"),
+            models.Index(fields=["request_id"], name="letters_by_request"),
+            models.Index(
+                fields=["next_replay_at"],
+                condition=models.Q(next_replay_at__isnull=False),
+                name="letters_due",
+            ),
+            models.Index(
+                fields=["closed_at"],
+                condition=models.Q(closed_at__isnull=False),
+                name="letters_closed",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.task}: {self.error}"
+
+
+class FailedRun(models.Model):
+    """A run of a job that ended in an error of its own, or the one at which it gave up.
+
+    It belongs to a letter once the job gave up; until then the job may still succeed.
+    """
+
+    letter = models.ForeignKey(DeadLetter, on_delete=models.CASCADE, null=True, related_name="runs")
+    job_id = models.BigIntegerField()
+    run = models.PositiveIntegerField(help_text="1 for the first run of the job.")
+    error = models.CharField(max_length=500)
+    ms = models.PositiveIntegerField(null=True, help_text="Empty when its worker was killed.")
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["job_id", "run"], name="one_row_per_run")]
+        indexes = [
+            models.Index(fields=["at"], condition=models.Q(letter=None), name="runs_without_letter")
+        ]
+
+    def __str__(self) -> str:
+        return f"run {self.run}: {self.error}"
 
 
 class Backup(models.Model):

@@ -34,7 +34,7 @@ class LetterState(models.TextChoices):
 
 LETTER_MOVES: dict[str, set[str]] = {
     LetterState.OPEN: {LetterState.RETRYING, LetterState.DISCARDED},
-    LetterState.RETRYING: {LetterState.OPEN, LetterState.RESOLVED, LetterState.DISCARDED},
+    LetterState.RETRYING: {LetterState.OPEN, LetterState.RESOLVED},
     LetterState.RESOLVED: set(),
     LetterState.DISCARDED: {LetterState.RETRYING},
 }

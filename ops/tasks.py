@@ -1,21 +1,21 @@
-"""Housekeeping of the queue and the cache."""
+"""Housekeeping of the queue, the dead letters and the cache."""
 
 from __future__ import annotations
 
 import structlog
 from asgiref.sync import async_to_sync
+from django.conf import settings
 from django.core.cache import cache
+from django.utils.module_loading import import_string
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.jobs import Status
 
-from ops import jobs
+from notevault.kit import clock
+from ops import jobs, replay, upkeep
+from ops.heartbeats import STALLED_AFTER_S
 from ops.jobs import Queue, Retries, RetryLater, periodic
 
-# A worker says it is alive every HEARTBEAT_S; after STALLED_AFTER_S of silence its jobs
-# are given to others, which look every ten seconds: within 30 s of a SIGKILL in all.
-HEARTBEAT_S = 5.0
-STALLED_AFTER_S = 20.0
 KEEP_JOBS_HOURS = 72
 
 log = structlog.get_logger("notevault.jobs")
@@ -53,13 +53,36 @@ def _retries_of(task_name: str) -> Retries | None:
     return strategy if isinstance(strategy, Retries) else None
 
 
+@periodic("* * * * * */30", queue="ops")
+def replay_due() -> None:
+    """Replay the dead letters whose time has come."""
+    replay.replay_due(now=clock.now())
+
+
+@periodic("*/5 * * * *", queue="ops")
+def keep_letters_whole() -> None:
+    """What gave up unseen is buried; a letter whose replay vanished is opened again."""
+    upkeep.bury_unseen(now=clock.now())
+    upkeep.reopen_stuck(now=clock.now())
+
+
 @periodic("17 * * * *", queue="ops")
 def remove_what_is_over() -> None:
-    """Drop jobs that are done after three days, and expired cache rows.
+    """Drop jobs that are over after three days, dead letters that are closed after their
+    time, and expired cache rows.
 
-    Those that failed are kept for a person to look at.
+    A job that failed has its letter, but for a periodic one, whose next run did its work.
     """
+    keep_letters_whole()
     manager = Queue(DjangoConnector())
-    async_to_sync(manager.delete_old_jobs)(nb_hours=KEEP_JOBS_HOURS, include_aborted=True)
+    async_to_sync(manager.delete_old_jobs)(
+        nb_hours=KEEP_JOBS_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+    )
+    now = clock.now()
+    upkeep.remove_over(
+        before=now - settings.DEAD_LETTERS_KEPT,
+        staying=import_string(settings.DISCARDED_LETTERS_THAT_STAY),
+        now=now,
+    )
     if hasattr(cache, "delete_expired"):
         cache.delete_expired()

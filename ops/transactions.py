@@ -7,7 +7,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import stamina
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection, connections, transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,3 +48,10 @@ def lend_connection() -> None:
     """Let the pool have this thread's connection while the thread waits for somebody else."""
     if not connection.in_atomic_block:
         connection.close()
+
+
+def close_pools() -> None:
+    """At the end of a process: PostgreSQL is told, instead of losing its clients."""
+    for alias in connections:
+        connections[alias].close()
+        connections[alias].close_pool()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from notevault.kit import bulkhead, deadline
 from ops import breakers
+from ops.instruments import UPSTREAM_CALLS, UPSTREAM_SECONDS, timing
 from ops.transactions import lend_connection
 
 BUSY_RETRY_AFTER_S = 1
@@ -32,14 +33,19 @@ def calling(name: str, *, most_s: float, refusal: Callable[[int], Exception]) ->
     """
     timeout_s = deadline.remaining(most_s)
     if timeout_s < LEAST_S:
-        raise refusal(BUSY_RETRY_AFTER_S)
+        raise _refused(name, refusal, BUSY_RETRY_AFTER_S)
     try:
         with bulkhead.place(), _admitted(name, timeout_s, most_s) as call:
             yield call
     except breakers.BreakerOpen as is_open:
-        raise refusal(is_open.retry_after) from is_open
+        raise _refused(name, refusal, is_open.retry_after) from is_open
     except bulkhead.Full as full:
-        raise refusal(BUSY_RETRY_AFTER_S) from full
+        raise _refused(name, refusal, BUSY_RETRY_AFTER_S) from full
+
+
+def _refused(name: str, refusal: Callable[[int], Exception], retry_after: int) -> Exception:
+    UPSTREAM_CALLS.labels(name, "refused").inc()
+    return refusal(retry_after)
 
 
 @contextmanager
@@ -48,8 +54,10 @@ def _admitted(name: str, timeout_s: float, most_s: float) -> Iterator[Call]:
     call = Call(timeout_s)
     lend_connection()
     try:
-        yield call
+        with timing(UPSTREAM_SECONDS, name):
+            yield call
     finally:
+        UPSTREAM_CALLS.labels(name, "ok" if call.succeeded else "failed").inc()
         # A call that was cut short by its request says nothing against the upstream.
         if call.succeeded or timeout_s >= most_s / 2:
             breakers.record(ticket, succeeded=call.succeeded)

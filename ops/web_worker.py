@@ -1,17 +1,20 @@
-"""gunicorn's threaded worker, with an end to its queue.
+"""gunicorn's threaded worker, with an end to its queue, to its patience and to itself.
 
 gthread takes every connection and lets it wait for a thread, however many do. Here at most
 WEB_QUEUE requests wait, none of them long; one more is answered 503 at once, so that a client
 hears in milliseconds what it would else have given up waiting for. `/health/live` is
 answered even then: a busy process is alive.
 
-Nothing here blocks the loop that accepts connections: a client that says nothing, or does
-not close its end, waits in the poller.
+A request gets a thread once its head is whole; until then it waits in the poller, where it
+costs nothing, for at most HEAD_S. Nothing here blocks the loop that accepts connections.
+
+At SIGTERM the worker goes on for WEB_DRAIN_S, so that whoever routes by `/health/ready` can
+notice, and asks each client to close. Then it takes what has come, closes its socket, and has
+WEB_FINISH_S for what is under way.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import selectors
 import socket
@@ -19,22 +22,45 @@ import time
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
+from types import FrameType
 from typing import Any
 
+import structlog
+from django.conf import settings
+from gunicorn.http import errors
+from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from notevault.kit import deadline
-from notevault.kit.correlation import new_request_id
-from notevault.kit.problems import CATALOGUE
+from notevault.kit import correlation, deadline
+from ops import draining, web_answers
+from ops.transactions import close_pools
+from ops.web_socket import PatientSocket
 
-FIRST_BYTE_S = 5.0
+HEAD_S = 10.0
+# More than that is read by a thread, which knows when to refuse it.
+HEAD_BYTES = 32 * 1024
 LONGEST_WAIT_S = 2.5
 LINGER_S = 2.0
 READ_BYTES = 64 * 1024
 
 LIVENESS = b"GET /health/live "
-ALIVE = b'{"status":"ok"}'
 TOO_LATE = object()
+
+log = structlog.get_logger("notevault.web")
+
+
+class ClosingRequest(Request):
+    """Asks its client to close the connection when the process is draining.
+
+    The first answer stands: it is what the response's header says.
+    """
+
+    closes: bool | None = None
+
+    def should_close(self) -> bool:
+        if self.closes is None:
+            self.closes = draining.is_draining() or bool(super().should_close())
+        return self.closes
 
 
 class BoundedThreadWorker(ThreadWorker):
@@ -44,29 +70,63 @@ class BoundedThreadWorker(ThreadWorker):
         self.most_under_way: int = self.cfg.threads + waiting
         self.under_way = 0
         self.parting: dict[TConn, float] = {}
+        self.drain_s = float(os.environ.get("WEB_DRAIN_S") or 5)
+        self.finish_s = int(os.environ.get("WEB_FINISH_S") or 30)
+        self.accept_until: float | None = None
 
     # The way in
 
     def enqueue_req(self, conn: TConn) -> None:
         """Called by gthread for a new connection, and whenever a request begins on one."""
-        if not (conn.initialized or conn.data_ready):
-            self.wait_for_first_byte(conn)
-        elif self.under_way < self.cfg.threads:
+        if conn.parser is None:
+            conn.sock = PatientSocket.of(conn.sock)
+            conn.head = b""
+        else:
+            conn.head = conn.parser.unreader.take_buffered()
+        conn.sock.setblocking(False)
+        conn.began = time.perf_counter()
+        conn.timeout = time.monotonic() + HEAD_S
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.read_head, conn))
+        if conn.head:
+            self.look_at_head(conn)
+
+    def read_head(self, conn: TConn, client: socket.socket) -> None:
+        try:
+            data = client.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        conn.head += data
+        if data:
+            self.look_at_head(conn)
+        else:
+            self.hang_up(conn)
+
+    def look_at_head(self, conn: TConn) -> None:
+        if b"\r\n\r\n" in conn.head or len(conn.head) > HEAD_BYTES:
+            self.stop_reading(conn)
+            self.admit(conn)
+
+    def stop_reading(self, conn: TConn) -> None:
+        self.pending_conns.remove(conn)
+        self.poller.unregister(conn.sock)
+
+    def hang_up(self, conn: TConn) -> None:
+        self.stop_reading(conn)
+        self.nr_conns -= 1
+        conn.close()
+
+    def admit(self, conn: TConn) -> None:
+        if self.under_way < self.cfg.threads:
             self.submit(conn)
-        elif _begins_with(conn, LIVENESS):
-            self.answer(conn, _response(200, "application/json", ALIVE))
+        elif conn.head.startswith(LIVENESS):
+            self.answer(conn, web_answers.alive())
         elif self.under_way < self.most_under_way:
             self.submit(conn)
         else:
-            self.answer(conn, _busy())
-
-    def wait_for_first_byte(self, conn: TConn) -> None:
-        """In the poller, where it takes no thread; gthread calls `enqueue_req` again."""
-        conn.sock.setblocking(False)
-        conn.timeout = time.monotonic() + FIRST_BYTE_S
-        self.pending_conns.append(conn)
-        readable = partial(self.on_pending_socket_readable, conn)
-        self.poller.register(conn.sock, selectors.EVENT_READ, readable)
+            self.refuse(conn)
 
     def submit(self, conn: TConn) -> None:
         self.under_way += 1
@@ -79,7 +139,24 @@ class BoundedThreadWorker(ThreadWorker):
         if waited > LONGEST_WAIT_S:
             return TOO_LATE
         deadline.begin_after(waited)
+        conn.sock.begin()
+        conn.init()
+        conn.parser.mesg_class = ClosingRequest
+        conn.parser.unreader.unread(conn.head)
         return super().handle(conn)
+
+    def handle_error(self, req: Any, client: PatientSocket, addr: Any, exc: Exception) -> None:
+        """In a thread. gunicorn's own lines name the header or the URL at fault, which may be
+        a secret."""
+        request_id = correlation.new_request_id()
+        if isinstance(exc, errors.ParseException) and not isinstance(exc, _OUR_FAULT):
+            log.warning("request.unreadable", reason=type(exc).__name__, request_id=request_id)
+            answer = web_answers.unreadable(request_id, _CLOSER_STATUS.get(type(exc), 400))
+        else:
+            log.error("request.failed", exc_info=exc, request_id=request_id)
+            answer = web_answers.failed(request_id)
+        with suppress(OSError):  # the client is gone
+            client.sendall(answer)
 
     # The way out
 
@@ -87,11 +164,19 @@ class BoundedThreadWorker(ThreadWorker):
         self.under_way -= 1
         failed = done.cancelled() or done.exception() is not None
         if not failed and done.result() is TOO_LATE:
-            self.answer(conn, _busy())
+            self.refuse(conn)
         elif not failed and not done.result():
             self.part_from(conn)
         else:
             super().finish_request(conn, done)
+
+    def refuse(self, conn: TConn) -> None:
+        request_id = correlation.log_refused(head=conn.head, status=503, started=conn.began)
+        # Not sooner: the master imports this file too, and must leave no figures of its own.
+        from ops.metrics.http import count_turned_away
+
+        count_turned_away()
+        self.answer(conn, web_answers.busy(request_id))
 
     def answer(self, conn: TConn, response: bytes) -> None:
         """A few hundred bytes, which the empty buffer of a socket always takes."""
@@ -130,54 +215,71 @@ class BoundedThreadWorker(ThreadWorker):
 
     def murder_pending(self) -> None:
         """Called by gthread in each turn of its loop."""
-        super().murder_pending()
         now = time.monotonic()
+        for conn in [conn for conn in self.pending_conns if conn.timeout <= now]:
+            self.hang_up(conn)
         for conn in [conn for conn, until in self.parting.items() if until <= now]:
             self.drop(conn)
+        if self.alive and self.accept_until is not None and now >= self.accept_until:
+            self.close_the_door()
+
+    # The end
+
+    def run(self) -> None:
+        # From here on gunicorn means the time after the door is closed.
+        self.cfg.set("graceful_timeout", self.finish_s)
+        log.info("web.up", pid=self.pid)
+        super().run()
+        correlation.log_cut()
+        if settings.configured:
+            close_pools()
+        log.info("web.down", pid=self.pid, cut=self.under_way)
+        if self.under_way:
+            # Python would wait for the threads, and gunicorn's master kill us for it.
+            os._exit(0)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM. Not ready from now on, and in `drain_s` the door is closed."""
+        if self.accept_until is None:
+            draining.begin()
+            self.accept_until = time.monotonic() + self.drain_s
+            self.method_queue.defer(self.say_draining)
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGINT and SIGQUIT: at once."""
+        draining.begin()
+        super().handle_quit(sig, frame)
+
+    def say_draining(self) -> None:
+        log.info("web.draining", pid=self.pid, under_way=self.under_way, accepts_s=self.drain_s)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        if self.alive and self.accept_until is not None:
+            timeout = min(timeout, max(0.0, self.accept_until - time.monotonic()))
+        super().wait_for_and_dispatch_events(timeout)
+
+    def close_the_door(self) -> None:
+        """Who has connected by now is served. gthread would leave the socket open to the end,
+        and whoever came meanwhile would be reset then."""
+        self.set_accept_enabled(False)
+        for listener in self.sockets:
+            listener.setblocking(False)
+            before = -1
+            while self.nr_conns > before:
+                before = self.nr_conns
+                self.accept(listener)
+            listener.close()
+        self.alive = False
+        soon = time.monotonic() + LINGER_S
+        for conn in self.pending_conns:
+            if not conn.head:  # such as a browser's spare connection
+                conn.timeout = min(conn.timeout, soon)
 
 
-def _begins_with(conn: TConn, text: bytes) -> bool:
-    """Looks at the request without taking it off the socket."""
-    try:
-        start: bytes = conn.sock.recv(len(text), socket.MSG_PEEK)
-    except OSError:
-        return False
-    return start == text
-
-
-def _busy() -> bytes:
-    """What `notevault.kit.http.problem` would say, without the application."""
-    known = CATALOGUE["service_unavailable"]
-    request_id = new_request_id()
-    body = {
-        "type": "/api/errors/#service_unavailable",
-        "title": known.title,
-        "status": known.status,
-        "detail": "Too many requests are waiting already. Try again shortly.",
-        "code": "service_unavailable",
-        "request_id": request_id,
-        "errors": [],
-        "retryable": known.retryable,
-    }
-    headers = {
-        "Retry-After": "1",
-        "Cache-Control": "no-store",
-        "X-Request-ID": request_id,
-        "X-Correlation-ID": request_id,
-    }
-    return _response(503, "application/problem+json", json.dumps(body).encode(), headers)
-
-
-def _response(
-    status: int, content_type: str, body: bytes, headers: dict[str, str] | None = None
-) -> bytes:
-    lines = {
-        "Content-Type": content_type,
-        "Content-Length": str(len(body)),
-        "Connection": "close",
-        **(headers or {}),
-    }
-    reason = {200: "OK", 503: "Service Unavailable"}[status]
-    head = f"HTTP/1.1 {status} {reason}\r\n"
-    head += "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    return f"{head}\r\n".encode() + body
+_OUR_FAULT = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName)
+_CLOSER_STATUS = {
+    errors.LimitRequestLine: 414,
+    errors.ExpectationFailed: 417,
+    errors.LimitRequestHeaders: 431,
+    errors.UnsupportedTransferCoding: 501,
+}

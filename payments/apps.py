@@ -5,8 +5,7 @@ class PaymentsConfig(AppConfig):
     name = "payments"
 
     def ready(self) -> None:
-        from prometheus_client import REGISTRY
+        from ops.metrics import rows
+        from payments.metrics import MoneyCollector
 
-        from payments.metrics import ProofCollector
-
-        REGISTRY.register(ProofCollector())
+        rows.register(MoneyCollector())

@@ -28,7 +28,7 @@ from notevault.kit.clock import indian_day
 from notevault.kit.errors import DomainError
 from ops import jobs
 from ops.transactions import lend_connection, use_case
-from payments import coupons, fulfilment, locks, pricing, tax, waiting
+from payments import coupons, fulfilment, instruments, locks, pricing, tax, waiting
 from payments.billing import Billing, remembered, restate
 from payments.cart import NoteAlreadyOwned, quote_cart
 from payments.gateways import get_gateway
@@ -152,6 +152,7 @@ def _place_order(
         coupons.reserve(coupon=priced.coupon, order=order, now=now)
     if order.total_paise == 0:
         _fulfil_free(order, now)
+    instruments.count_order()
     return order
 
 

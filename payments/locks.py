@@ -22,7 +22,7 @@ from payments.models import (
     Refund,
     RefundRequest,
 )
-from payments.states import AccountKind
+from payments.states import AccountKind, BreakState
 
 
 def lock_order(order_id: UUID) -> Order:
@@ -93,6 +93,12 @@ def lock_or_open_break(
     """The one row of a matter, and whether it is new. Locked with no other row."""
     breaks = ReconciliationBreak.objects.select_for_update()
     return breaks.get_or_create(**matter, defaults=defaults)
+
+
+def lock_untold_breaks() -> list[ReconciliationBreak]:
+    """The open breaks that no alert has told of. Locked with no other row."""
+    untold = ReconciliationBreak.objects.filter(state=BreakState.OPEN, told_at=None)
+    return list(untold.select_for_update().order_by("pk"))
 
 
 def lock_payout(payout_id: UUID) -> Payout:

@@ -18,7 +18,7 @@ from notevault.kit import crash
 from notevault.kit.errors import DomainError
 from ops import jobs
 from ops.transactions import use_case
-from payments import fulfilment, locks, mails, refunds
+from payments import fulfilment, instruments, locks, mails, refunds
 from payments.gateways.base import GatewayPayment
 from payments.ledger import journal
 from payments.models import Order, Payment
@@ -132,7 +132,7 @@ def _capture(order: Order, row: Payment, difference: str, source: str, now: date
     if difference:
         _quarantine(order, row, difference, now)
         return
-    _settle(order, row, why=f"told by {source}", now=now, actor_id=None)
+    _settle(order, row, why=f"told by {source}", source=source, now=now, actor_id=None)
 
 
 @use_case
@@ -149,11 +149,13 @@ def accept_quarantined(*, payment_id: UUID, actor_id: UUID, now: datetime) -> Or
         raise PaymentNotQuarantined
     if row.currency != order.currency:
         raise PaymentMismatch(f"It was paid in {row.currency}: give it back instead.")
-    _settle(order, row, why="accepted by staff", now=now, actor_id=actor_id)
+    _settle(order, row, why="accepted by staff", source="staff", now=now, actor_id=actor_id)
     return order
 
 
-def _settle(order: Order, row: Payment, *, why: str, now: datetime, actor_id: UUID | None) -> None:
+def _settle(
+    order: Order, row: Payment, *, why: str, source: str, now: datetime, actor_id: UUID | None
+) -> None:
     was_captured = row.state == PaymentState.QUARANTINED or row.given_back_paise > 0
     is_first = not Payment.objects.filter(order=order, settles=True).exists()
     row.move(
@@ -187,6 +189,7 @@ def _settle(order: Order, row: Payment, *, why: str, now: datetime, actor_id: UU
     )
     if was_captured:
         refunds.take_from_sale(order=order, payment=row, now=now)
+    instruments.count_settlement(source=source, amount_paise=row.amount_paise)
     log.info("order.settled", order_id=str(order.pk), why=why, given_back=to_give_back)
 
 

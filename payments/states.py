@@ -190,6 +190,7 @@ class TransactionKind(models.TextChoices):
     PAYOUT_REQUESTED = "payout_requested"
     PAYOUT_UNDONE = "payout_undone"
     PAYOUT_PAID = "payout_paid"
+    PAYOUT_RETURNED = "payout_returned"  # paid, then returned by the bank
 
 
 # Of each of these a subject has one at most.
@@ -217,6 +218,8 @@ class PayoutState(models.TextChoices):
     # The bank refused: staff send it again or give it back.
     FAILED = "failed"
     REJECTED = "rejected"
+    # Paid, and the seller's bank sent the money back: it is in the seller's balance again.
+    RETURNED = "returned"
 
 
 PAYOUT_MOVES: dict[str, set[str]] = {
@@ -224,9 +227,12 @@ PAYOUT_MOVES: dict[str, set[str]] = {
     PayoutState.APPROVED: {PayoutState.EXPORTED, PayoutState.REJECTED},
     PayoutState.EXPORTED: {PayoutState.PAID, PayoutState.FAILED},
     PayoutState.FAILED: {PayoutState.APPROVED, PayoutState.REJECTED},
-    PayoutState.PAID: set(),
+    PayoutState.PAID: {PayoutState.RETURNED},
     PayoutState.REJECTED: set(),
+    PayoutState.RETURNED: set(),
 }
+# The bank has said that it paid these, and by which transfer.
+PAYOUT_TRANSFERRED = (PayoutState.PAID, PayoutState.RETURNED)
 # Their money has left the seller's balance and has not arrived.
 PAYOUT_IN_TRANSIT = (
     PayoutState.REQUESTED,

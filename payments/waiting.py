@@ -8,6 +8,7 @@ from collections.abc import Callable
 from django.conf import settings
 
 from notevault.kit.bulkhead import Bulkhead, Full
+from ops import draining
 from ops.transactions import lend_connection
 
 FIRST_PAUSE_S = 0.2
@@ -18,7 +19,7 @@ share = Bulkhead(settings.WEB_THREADS // 4)
 
 
 def wait_until(is_done: Callable[[], bool], *, seconds: float) -> None:
-    """Look again and again until `is_done` or the time is over.
+    """Look again and again until `is_done`, the time is over, or the process is to stop.
 
     Between looks the database connection is back in its pool.
     """
@@ -33,10 +34,10 @@ def wait_until(is_done: Callable[[], bool], *, seconds: float) -> None:
 
 def _look_until(is_done: Callable[[], bool], deadline: float) -> None:
     pause = FIRST_PAUSE_S
-    while not is_done():
+    while not is_done() and not draining.is_draining():
         left = deadline - time.monotonic()
         if left <= 0:
             return
         lend_connection()
-        time.sleep(min(pause, left))
+        draining.pause(min(pause, left))
         pause = min(pause * 1.5, LONGEST_PAUSE_S)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import chain
 
-from notevault.bench import promises
+from notevault.bench import observing, promises
 from notevault.bench.client import Sample, Stream, run_all, run_stream, run_together
 from notevault.bench.report import Outcome, summarize
 from notevault.bench.rig import Rig
@@ -101,6 +101,7 @@ SCENARIOS: dict[str, Scenario] = {
     "catalogue-silent": catalogue_while_silent,
     "breaker-open": orders_while_breaker_open,
     "money-silent": money_while_silent,
+    "observing": observing.measure,
 }
 
 

@@ -12,13 +12,14 @@ from notevault.chaos.state import OurPayout, State
 from payments.states import (
     OPEN_ORDER,
     PAYOUT_IN_TRANSIT,
+    PAYOUT_TRANSFERRED,
     CouponUseState,
     InvoiceKind,
     PayoutState,
 )
 
 CODE_LENGTH = 14
-OVER = (PayoutState.PAID, PayoutState.REJECTED)
+OVER = (PayoutState.PAID, PayoutState.REJECTED, PayoutState.RETURNED)
 
 
 def payouts(state: State) -> Iterator[Finding]:
@@ -35,7 +36,7 @@ def payouts(state: State) -> Iterator[Finding]:
 
 def _payout(payout: OurPayout, paid: list[Transfer]) -> Iterator[Finding]:
     what = f"payout {payout.code} is {payout.state}"
-    is_paid = payout.state == PayoutState.PAID
+    is_paid = payout.state in PAYOUT_TRANSFERRED
     if payout.state not in OVER:
         yield Finding(Harm.STUCK, what)
     if len(paid) > is_paid:
@@ -53,7 +54,7 @@ def sellers(state: State) -> Iterator[Finding]:
     taken: dict[UUID, int] = defaultdict(int)
     on_its_way: dict[UUID, int] = defaultdict(int)
     for payout in state.payouts:
-        if payout.state != PayoutState.REJECTED:
+        if payout.state not in (PayoutState.REJECTED, PayoutState.RETURNED):
             taken[payout.seller_id] += payout.amount_paise
         if payout.state in PAYOUT_IN_TRANSIT:
             on_its_way[payout.seller_id] += payout.amount_paise

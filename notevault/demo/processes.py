@@ -170,6 +170,7 @@ class Processes:
             "web",
             *("-m", "gunicorn", "--config", "deploy/gunicorn.conf.py"),
             "notevault.wsgi:application",
+            WEB_DRAIN_S="0",  # nobody routes by its readiness
         )
         self.wait_for(f"http://{HOST}:{sandbox_port}/health")
         self.wait_for(f"{web}/health/ready")

@@ -94,4 +94,6 @@ CATALOGUE: dict[str, Problem] = {
     "mixed_payout_formats": Problem(409, "UPI and bank payouts go into files of their own"),
     "answer_file_refused": Problem(400, "The bank's answer could not be read"),
     "webhook_refused": Problem(400, "The webhook was not accepted"),
+    # Operations
+    "replay_refused": Problem(409, "The dead letter cannot be replayed"),
 }

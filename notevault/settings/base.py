@@ -18,7 +18,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from notevault.kit import logging as kit_logging
-from notevault.settings import database, duration, mail, supplier
+from notevault.settings import alerts, database, duration, mail, supplier
 
 
 def derived_key(secret: str) -> str:
@@ -31,6 +31,8 @@ if os.environ.get("DJANGO_READ_DOT_ENV", "true") == "true":
     env.read_env(BASE_DIR / ".env")
 
 # Process
+API_VERSION = "1.0.0"
+VERSION = env.str("NOTEVAULT_VERSION", default="") or API_VERSION
 DEBUG = env.bool("DEBUG", default=False)
 PORT = env.int("PORT", default=5001)
 DATA_DIR = BASE_DIR / env.str("DATA_DIR", default=".data")
@@ -41,6 +43,15 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[]) or [
 ]
 ROOT_URLCONF = "notevault.urls"
 WSGI_APPLICATION = "notevault.wsgi.application"
+
+# Metrics. The processes of one gunicorn share theirs (deploy/gunicorn.conf.py); a command that
+# found the variable in its environment would count among them for ever.
+if os.environ.get("NOTEVAULT_PROCESS") != "web":
+    for _name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
+        os.environ.pop(_name, None)
+PROMETHEUS_EXPORT_MIGRATIONS = False
+# Where a worker answers for its own metrics and liveness; 0 is nowhere.
+WORKER_PORT = env.int("WORKER_PORT", default=0)
 
 # Secrets. Development values are refused by production.py.
 DEVELOPMENT_SECRET = "development-only-secret-of-notevault"  # noqa: S105 refused in production
@@ -87,6 +98,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "ops.middleware.ProbeMiddleware",
+    "ops.metrics.http.HTTPMetricsMiddleware",
     "notevault.kit.deadline.DeadlineMiddleware",
     "notevault.kit.correlation.CorrelationMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -121,6 +133,7 @@ TEMPLATES = [
 WEB_WORKERS = env.int("WEB_WORKERS", default=2)
 WEB_THREADS = env.int("WEB_THREADS", default=8)
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
+WORKER_GRACE_S = env.float("WORKER_GRACE_S", default=25.0)
 POOL_SIZE = max(WEB_THREADS, WORKER_CONCURRENCY)
 DATABASE_URL = env.str("DATABASE_URL", default="")
 # Which process this is: wsgi.py and manage.py say so.
@@ -241,7 +254,7 @@ SPECTACULAR_SETTINGS = {
         "OrderState": "payments.states.OrderState",
         "RefundRequestState": "payments.states.RequestState",
     },
-    "VERSION": "1.0.0",
+    "VERSION": API_VERSION,
     "DESCRIPTION": (
         "Buy and sell study notes. Errors are `application/problem+json` (RFC 9457); "
         "their codes are listed at `/api/errors/`. Money is in integer paise."
@@ -300,8 +313,44 @@ INVOICE_LEGAL_NAME = env.str("INVOICE_LEGAL_NAME", default="") or "NoteVault"
 INVOICE_ADDRESS = env.str("INVOICE_ADDRESS", default="")
 supplier.refuse_impossible(state=GST_STATE, gstin=GSTIN, sac=GST_SAC)
 
-# Alerts
-SECURITY_WEBHOOK_URL = env.str("SECURITY_WEBHOOK_URL", default="")
+# What `/health/detailed` says, line by line
+HEALTH_CHECKS = {
+    "database": "ops.health.database.Database",
+    "migrations": "ops.health.database.Migrations",
+    "replica": "ops.health.database.Replica",
+    "queue": "ops.health.jobs.Queue",
+    "workers": "ops.health.jobs.Workers",
+    "dead_letters": "ops.health.jobs.DeadLetters",
+    "breakers": "ops.health.breakers.Breakers",
+    "alerts": "alerts.health.Channels",
+    "gateway": "payments.health.Gateway",
+    "webhooks": "payments.health.Webhooks",
+    "ledger": "payments.health.Ledger",
+    "storage": "notes.health.Storage",
+    "backups": "ops.backup.health.Age",
+    "disk": "ops.health.machine.Disk",
+    "memory": "ops.health.machine.Memory",
+    "clock": "ops.health.database.ClockSkew",
+    "configuration": "ops.health.configuration.Configuration",
+}
+
+# Alerts. The log gets them all, whatever else is set.
+ALERT_ALLOW_PRIVATE = env.bool("ALERT_ALLOW_PRIVATE", default=False)
+PAGERDUTY_ROUTING_KEY = alerts.routing_key(env.str("PAGERDUTY_ROUTING_KEY", default=""))
+SECURITY_WEBHOOK_URLS = alerts.webhook_urls(
+    env.str("SECURITY_WEBHOOK_URL", default=""),
+    allow_private=ALERT_ALLOW_PRIVATE,
+    routing_key=PAGERDUTY_ROUTING_KEY,
+)
+ALERT_WEBHOOK_SECRET = alerts.webhook_secret(
+    env.str("ALERT_WEBHOOK_SECRET", default=""), derived_from=JWT_SECRET
+)
+ALERT_EMAILS = alerts.emails(env.list("ALERT_EMAILS", default=[]))
+ALERT_LEAST_SEVERITY = alerts.least_severities(env.dict("ALERT_LEAST_SEVERITY", default={}))
+# A kind that the catalogue lacks is a mistake while developing; in production it is delivered.
+ALERT_KINDS_STRICT = DEBUG
+# Minutes without a webhook, while payments are captured, that are taken for a fault; 0: never.
+WEBHOOKS_SILENT_MIN = env.int("WEBHOOKS_SILENT_MIN", default=15)
 
 # E-mail. A job waits at most so many seconds for the server.
 EMAIL_URL = env.str("EMAIL_URL", default="")
@@ -316,6 +365,13 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # Jobs
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 PROCRASTINATE_ON_APP_READY = "ops.jobs.use_queue"
+# How long a dead letter is kept that was resolved or discarded. Jobs that failed are three
+# days in the queue, and a job without a letter is buried.
+DEAD_LETTERS_KEPT = timedelta(days=env.int("DEAD_LETTERS_KEPT_DAYS", default=30))
+if timedelta(days=4) > DEAD_LETTERS_KEPT:
+    raise ImproperlyConfigured("DEAD_LETTERS_KEPT_DAYS must be at least 4")
+# Tasks whose discarded letters the promises count on (`manage.py verify_ledger`).
+DISCARDED_LETTERS_THAT_STAY = "payments.invariants.ANSWERING"
 
 # Admin
 UNFOLD = {"SITE_TITLE": "NoteVault", "SITE_HEADER": "NoteVault"}

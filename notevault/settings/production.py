@@ -29,7 +29,9 @@ os.environ["TRUSTED_PROXIES"] = os.environ.get("TRUSTED_PROXIES") or "1"
 
 from notevault.settings.base import *  # noqa: E402,F403
 from notevault.settings.base import (  # noqa: E402
+    ALERT_EMAILS,
     ALLOWED_HOSTS,
+    EMAIL_URL,
     PUBLIC_API_URL,
     RAZORPAY_BASE_URL,
     env,
@@ -40,6 +42,9 @@ if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:
 
 if not RAZORPAY_BASE_URL.startswith("https://"):
     raise ImproperlyConfigured("RAZORPAY_BASE_URL must be https: it carries the key's secret.")
+
+if ALERT_EMAILS and not EMAIL_URL:
+    raise ImproperlyConfigured("ALERT_EMAILS is set, but mails go nowhere: set EMAIL_URL too.")
 
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -37,6 +37,7 @@ PAGES = {
     "entry": "payments_ledgerentry",
     "proof": "payments_ledgerproof",
     "alert": "alerts_alert",
+    "receiver": "alerts_receiver",
     "breaker": "ops_circuitbreaker",
     "letter": "ops_deadletter",
     "backup": "ops_backup",
@@ -47,10 +48,10 @@ PAYOUTS = {"payout", "batch"}
 NOTES = {"note", "category", "access"}
 RECONCILIATION = {"run", "break"}
 LEDGER = {"account", "transaction", "entry", "proof"}
-CELLAR = {"breaker", "letter", "backup"}
+CELLAR = {"breaker", "letter", "backup", "alert", "receiver"}
 MAY_SEE = {
     "Support": {"user", "coupon", *SALES, *PAYOUTS, *NOTES},
-    "Finance": {"coupon", *SALES, *PAYOUTS, *RECONCILIATION, *LEDGER, *CELLAR, "alert"},
+    "Finance": {"coupon", *SALES, *PAYOUTS, *RECONCILIATION, *LEDGER, *CELLAR},
     "Moderator": NOTES,
     "Auditor": {
         "user",
@@ -61,7 +62,6 @@ MAY_SEE = {
         *LEDGER,
         *NOTES,
         *CELLAR,
-        "alert",
     },
 }
 
@@ -117,6 +117,7 @@ class TestGroups:
             "payments.change_coupon",
             "ops.replay_deadletter",
             "ops.force_breaker",
+            "alerts.handle_alert",
         }
 
     def test_may_see_the_history_of_what_they_see(self):
@@ -206,7 +207,13 @@ class TestDesk:
 class TestRoot:
     """Even the superuser changes no row that only use cases may write."""
 
-    READ_ONLY = ("note", "access", *sorted(SALES | PAYOUTS | RECONCILIATION | LEDGER), "alert")
+    READ_ONLY = (
+        "note",
+        "access",
+        *sorted(SALES | PAYOUTS | RECONCILIATION | LEDGER),
+        "alert",
+        "receiver",
+    )
 
     @pytest.mark.parametrize("name", READ_ONLY)
     def test_adds_no_row_by_hand(self, root, name):

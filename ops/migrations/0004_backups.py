@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ops', '0002_breakers_and_dead_letters'),
+        ('ops', "0003_letters_that_revive"),
     ]
 
     operations = [

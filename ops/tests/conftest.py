@@ -1,8 +1,9 @@
-"""A shop with sales and refunds, and places to keep it."""
+"""Servers that are told to stop, and a shop to back up with places to keep it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,14 @@ import pytest
 
 from ops.backup.database import Database, configured
 from ops.backup.scratch import scratch_beside
+from ops.tests.web_rig import sleeper
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable]:
+    """Start gunicorn with one process; stopped after the test."""
+    with ExitStack() as running:
+        yield lambda **options: running.enter_context(sleeper(tmp_path, **options))
 
 
 @pytest.fixture

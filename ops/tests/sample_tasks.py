@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
@@ -10,9 +11,11 @@ from django.db import OperationalError, connection, transaction
 from notevault.kit.correlation import current_request_id
 from ops import jobs
 from ops.jobs import Retries, RetryLater, job
+from ops.revival import Revival
 
 QUEUE = "tests"
 AT_ONCE = Retries(attempts=3, first_s=0, longest_s=0)
+PATIENT = Revival(first=timedelta(minutes=5), longest=timedelta(hours=1), until=timedelta(hours=12))
 HERE = "ops.tests.sample_tasks"
 
 # What ran in this process, oldest first.
@@ -72,3 +75,11 @@ def take_a_while(*, seconds: float, path: str) -> None:
         file.flush()
         time.sleep(seconds)
         file.write("done")
+
+
+@job(queue=QUEUE, retries=Retries(attempts=1, revival=PATIENT), kind="letterbox")
+def reach_the_receiver(*, until: int) -> None:
+    """Nobody is there until it has knocked so often."""
+    ran.append("knocked")
+    if len(ran) < until:
+        raise RetryLater("nobody is there")

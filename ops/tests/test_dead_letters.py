@@ -186,3 +186,53 @@ class TestDeadLettersThatGrow:
 
         letter.refresh_from_db()
         assert (DeadLetter.objects.count(), letter.state, letter.attempts) == (1, "open", 12)
+
+
+class TestItsFailedRuns:
+    def test_are_kept_with_their_errors_and_durations(self, letter):
+        runs = letter.runs.order_by("run").values_list("run", "error", "job_id")
+
+        error = "ValueError: no such note 0198f0c2"
+        assert list(runs) == [(run, error, letter.job_id) for run in (1, 2, 3)]
+        assert all(0 <= run.ms < 5000 for run in letter.runs.all())
+
+    def test_are_one_for_a_job_that_waited_for_somebody(self):
+        jobs.defer(f"{HERE}.not_yet", times=99)
+        work()
+
+        run = DeadLetter.objects.get().runs.get()
+        assert (run.run, run.error) == (3, "RetryLater: it is too early")
+
+    def test_grow_with_each_replay(self, letter):
+        replay.replay(letter_id=letter.pk, actor_id=None, now=clock.now())
+        work()
+
+        assert letter.runs.count() == 6
+        assert letter.runs.values("job_id").distinct().count() == 2
+
+
+class TestBurying:
+    def test_changes_nothing_for_a_job_whose_letter_was_replayed_since(self, letter):
+        """Its worker was killed between burying and marking: others take the job up again."""
+        replay.replay(letter_id=letter.pk, actor_id=None, now=clock.now())
+
+        dead_letters.bury(
+            task=letter.task,
+            arguments=letter.arguments,
+            error=ValueError("once more"),
+            job_id=letter.job_id,
+            attempts=3,
+            request_id="",
+            now=clock.now(),
+        )
+
+        letter.refresh_from_db()
+        assert (DeadLetter.objects.count(), letter.state) == (1, "retrying")
+
+    def test_bounds_the_error(self):
+        jobs.defer(f"{HERE}.fail", text="x" * 100_000)
+        work()
+
+        letter = DeadLetter.objects.get()
+        assert len(letter.error) == 500
+        assert {len(run.error) for run in letter.runs.all()} == {500}

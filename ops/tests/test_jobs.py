@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from datetime import timedelta
-from urllib.parse import quote, urlencode
 
 import orjson
 import psycopg
 import pytest
 import structlog
-from django.conf import settings
 from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
 from procrastinate import exceptions
@@ -24,8 +17,10 @@ from procrastinate.jobs import Job
 
 from notevault.kit.tests.log_output import log_output
 from ops import jobs
+from ops.heartbeats import STALLED_AFTER_S
 from ops.jobs import Retries
-from ops.tasks import STALLED_AFTER_S, remove_what_is_over, retry_stalled_jobs
+from ops.models import DeadLetter
+from ops.tasks import remove_what_is_over, retry_stalled_jobs
 from ops.tests import sample_tasks
 from ops.tests.sample_tasks import HERE, QUEUE
 from ops.transactions import is_conflict
@@ -336,55 +331,6 @@ class TestWorker:
         assert sql("SELECT count(*) FROM procrastinate_workers") == [(0,)]
 
 
-def database_url():
-    """Of this test's own database."""
-    given = connection.settings_dict
-    where = urlencode({"host": given["HOST"], "port": given["PORT"]})
-    sign_in = f"{quote(given['USER'])}:{quote(given['PASSWORD'])}"
-    return f"postgresql://{sign_in}@/{given['NAME']}?{where}"
-
-
-WORKER = """
-import django
-django.setup()
-import ops.tests.sample_tasks
-from django.core.management import call_command
-call_command("worker", "--queue", "tests", "--concurrency", "1")
-"""
-
-
-@pytest.mark.django_db(transaction=True)
-class TestSigterm:
-    @pytest.mark.parametrize("asked_with", [signal.SIGTERM, signal.SIGINT])
-    def test_lets_the_job_under_way_finish_and_takes_no_other(self, defer, tmp_path, asked_with):
-        story = tmp_path / "story"
-        defer("take_a_while", seconds=1, path=str(story))
-        defer("note_down", text="for the next worker")
-
-        with subprocess.Popen(
-            [sys.executable, "-c", WORKER],
-            cwd=settings.BASE_DIR,
-            env={
-                **os.environ,
-                "DATABASE_URL": database_url(),
-                "DJANGO_SETTINGS_MODULE": "notevault.settings.test",
-            },
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        ) as worker:
-            deadline = time.monotonic() + 20
-            while not story.exists():
-                assert time.monotonic() < deadline
-                assert worker.poll() is None
-                time.sleep(0.02)
-            worker.send_signal(asked_with)
-            _out, errors = worker.communicate(timeout=20)
-
-        assert (worker.returncode, errors) == (0, b"")
-        assert story.read_text() == "begun done"
-        assert queue() == [("take_a_while", "succeeded", 1), ("note_down", "todo", 0)]
-
-
 class TestStalledJobs:
     """What a killed worker was doing."""
 
@@ -453,12 +399,13 @@ class TestStalledJobs:
 class TestHousekeeping:
     pytestmark = pytest.mark.django_db
 
-    def test_drops_jobs_that_succeeded_three_days_ago(self, defer):
+    def test_drops_jobs_that_are_over_for_three_days(self, defer):
         for state, hours in (
             ("succeeded", 73),
             ("succeeded", 71),
             ("aborted", 73),
-            ("failed", 1000),
+            ("failed", 73),
+            ("failed", 71),
             ("todo", 1000),
         ):
             defer("note_down", text=f"{state} {hours}")
@@ -476,4 +423,5 @@ class TestHousekeeping:
         remove_what_is_over()
 
         kept = [args["text"] for args in arguments()]
-        assert kept == ["succeeded 71", "failed 1000", "todo 1000"]
+        assert kept == ["succeeded 71", "failed 71", "todo 1000"]
+        assert DeadLetter.objects.count() == 2

@@ -3,121 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from http.client import HTTPConnection
 
-import pytest
-from django.conf import settings
-
-# Sleeps as long as its path says, and then says what it was asked for.
-APP = """
-import time
-def application(environ, start_response):
-    body = environ["wsgi.input"].read()
-    time.sleep(float(environ["PATH_INFO"].strip("/") or 0))
-    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "4")])
-    return [b"done"]
-"""
-
-
-class Server:
-    def __init__(self, process, port):
-        self.process, self.port = process, port
-
-    def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
-
-    def send(self, path, body=b""):
-        client = self.connect()
-        head = f"POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
-        head = head if body else head.replace("POST", "GET")
-        client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-        return client
-
-    def ask(self, path, body=b""):
-        """The status, the whole answer, and the seconds it took."""
-        started = time.monotonic()
-        with self.send(path, body) as client:
-            return *read(client), time.monotonic() - started
-
-
-def read(client):
-    answer = b""
-    while part := client.recv(65536):
-        answer += part
-    return int(answer.split()[1]), answer
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@pytest.fixture
-def serve(tmp_path):
-    """Start gunicorn with one process; stopped after the test."""
-    (tmp_path / "sleeper.py").write_text(APP)
-    running = []
-
-    def start(*, threads, queue):
-        port = free_port()
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py"),
-                *("--pythonpath", str(tmp_path), "sleeper"),
-            ],
-            cwd=settings.BASE_DIR,
-            env={
-                **os.environ,
-                "WEB_BIND": "127.0.0.1",
-                "PORT": str(port),
-                "WEB_WORKERS": "1",
-                "WEB_THREADS": str(threads),
-                "WEB_QUEUE": str(queue),
-            },
-        )
-        running.append(process)
-        server = Server(process, port)
-        wait_until_it_answers(server)
-        return server
-
-    yield start
-    for process in running:
-        process.terminate()
-    for process in running:
-        process.wait(20)
-
-
-def wait_until_it_answers(server):
-    for _ in range(200):
-        try:
-            if server.ask("/0")[0] == 200:
-                return
-        except (OSError, IndexError):
-            time.sleep(0.1)
-    pytest.fail("the server does not start")
-
-
-@contextmanager
-def busy(server, count, path):
-    """So many requests are under way, sent one after the other; yields their connections."""
-    clients = []
-    for _ in range(count):
-        clients.append(server.send(path))
-        time.sleep(0.02)
-    time.sleep(0.1)
-    yield clients
-    for client in clients:
-        client.close()
+from ops.tests.web_rig import busy, read
 
 
 class TestAHundredRequestsAtOnce:
@@ -225,24 +115,12 @@ class TestAKeptConnection:
     def test_is_served_request_after_request(self, serve):
         server = serve(threads=1, queue=1)
 
-        client = HTTPConnection("127.0.0.1", server.port, timeout=20)
-        client.connect()
-        with closing(client), client.sock as kept:
+        with server.kept() as client:
+            client.connect()
+            kept = client.sock
             for _ in range(3):
                 client.request("GET", "/0")
                 answer = client.getresponse()
 
                 assert (answer.status, answer.read()) == (200, b"done")
                 assert client.sock is kept
-
-
-class TestSigterm:
-    def test_lets_what_runs_and_what_waits_end(self, serve):
-        server = serve(threads=2, queue=8)
-
-        with busy(server, 6, "/0.5") as clients:
-            server.process.send_signal(signal.SIGTERM)
-            statuses = [read(client)[0] for client in clients]
-
-        assert statuses == [200] * 6
-        assert server.process.wait(20) == 0

@@ -85,7 +85,7 @@ class PayoutAdmin(ManagedAdmin):
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     inlines = (PayoutHistory,)
-    actions = ("approve", "reject", "export", "mark_failed", "retry")
+    actions = ("approve", "reject", "export", "mark_failed", "retry", "mark_returned")
     actions_list = ("import_answers",)
     fields = (
         "reference",
@@ -161,6 +161,18 @@ class PayoutAdmin(ManagedAdmin):
             "marked as failed",
             title="Mark as failed",
             explanation=told,
+        )
+
+    @admin.action(description="The bank returned it…", permissions=["manage"])
+    def mark_returned(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
+        told = "Look it up in our account first. The money returns to the sellers' balances."
+        return self._each_with_reason(
+            request,
+            rows,
+            payouts.return_payout,
+            "returned by the bank",
+            title="Returned by the bank",
+            explanation=f"{told} They are told the reason.",
         )
 
     def _each(

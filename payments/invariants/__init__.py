@@ -14,7 +14,7 @@ matter is a file with a `CHECKS` of its own, named here.
 from payments.invariants import accounts, books, documents, queues, returns, sales, sellers
 from payments.invariants.checks import Check, Finding, findings
 from payments.invariants.proof import Outcome, Proof, ProofRunning, prove
-from payments.invariants.queues import lost_events
+from payments.invariants.queues import ANSWERING, lost_events
 from payments.invariants.waiting import waiting
 
 CHECKS: tuple[Check, ...] = (
@@ -28,6 +28,7 @@ CHECKS: tuple[Check, ...] = (
 )
 
 __all__ = [
+    "ANSWERING",
     "CHECKS",
     "Check",
     "Finding",

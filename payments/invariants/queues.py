@@ -21,8 +21,14 @@ _HAS_LETTER = """EXISTS (
       AND l.arguments->>'{argument}' = {row}.id::text)"""
 
 
+# The tasks of `kept`. Their discarded letters are never removed: without its letter a row
+# that staff gave up would be taken for lost, and done after all.
+ANSWERING: set[str] = set()
+
+
 def kept(task: str, argument: str, row: str) -> str:
     """SQL: somebody still answers for the row, a job or a dead letter."""
+    ANSWERING.add(task)
     names = {"task": task, "argument": argument, "row": row}
     return f"({_HAS_JOB.format(**names)} OR {_HAS_LETTER.format(**names)})"
 
@@ -30,6 +36,7 @@ def kept(task: str, argument: str, row: str) -> str:
 _EVENT_IS_KEPT = kept("payments.tasks.handle_event", "event_id", "payments_webhookevent")
 _REFUND_IS_KEPT = kept("payments.tasks.send_refund", "refund_id", "r")
 _ALERT_IS_KEPT = kept("alerts.tasks.deliver_alert", "alert_id", "a")
+_DELIVERY_IS_KEPT = kept("alerts.tasks.send_delivery", "delivery_id", "d")
 
 CHECKS = (
     Check(
@@ -57,6 +64,13 @@ CHECKS = (
         SELECT a.id, a.severity || ' ' || a.kind || ' is not delivered, and nobody answers for it'
         FROM alerts_alert a
         WHERE a.delivered_at IS NULL AND NOT {_ALERT_IS_KEPT}
+          AND NOT EXISTS (
+            SELECT FROM alerts_alertdelivery d WHERE d.alert_id = a.id AND d.state = 'pending')
+        UNION ALL
+        SELECT d.id, d.channel || ' is not told of alert ' || d.alert_id
+               || ', and nobody answers for it'
+        FROM alerts_alertdelivery d
+        WHERE d.state = 'pending' AND NOT {_DELIVERY_IS_KEPT}
         """,
     ),
     Check(
@@ -66,10 +80,14 @@ CHECKS = (
         SELECT j.id, 'job ' || j.task_name || ' failed after ' || j.attempts
                || ' attempts and left no dead letter'
         FROM procrastinate_jobs j
-        LEFT JOIN ops_deadletter l ON l.job_id = j.id
-        WHERE j.status = 'failed' AND l.id IS NULL
-          -- A periodic task's next run does its work; a replayed job answers to its letter.
-          AND NOT j.args ? 'timestamp' AND NOT j.args ? 'dead_letter_id'
+        WHERE j.status = 'failed'
+          AND NOT EXISTS (
+              SELECT FROM ops_deadletter l WHERE l.job_id = j.id AND l.state <> 'retrying')
+          -- A letter that was replayed names its last job; its failed runs name them all.
+          AND NOT EXISTS (
+              SELECT FROM ops_failedrun r WHERE r.job_id = j.id AND r.letter_id IS NOT NULL)
+          -- A periodic task's next run does its work.
+          AND NOT j.args ? 'timestamp'
         """,
     ),
 )

@@ -9,13 +9,14 @@ from payments.invariants.checks import Check
 _LEGS = """(VALUES
     ('payout_requested', 'seller_available', -1), ('payout_requested', 'payouts_in_transit', 1),
     ('payout_undone', 'seller_available', 1), ('payout_undone', 'payouts_in_transit', -1),
-    ('payout_paid', 'payouts_in_transit', -1), ('payout_paid', 'bank', 1)
+    ('payout_paid', 'payouts_in_transit', -1), ('payout_paid', 'bank', 1),
+    ('payout_returned', 'bank', -1), ('payout_returned', 'payouts_in_transit', 1)
     ) w (kind, account, sign)"""
 
 CHECKS = (
     Check(
         "I3",
-        "Every payout is in transit until it is paid or rejected",
+        "Every payout is in transit until it is paid or rejected, and is back when it returned",
         f"""
         SELECT p.id, 'payout ' || p.code || ' of ' || p.amount_paise || ' paise is ' || p.state
                || ', and the ledger has ' || coalesce(l.transit, 0) || ' in transit and '
@@ -28,8 +29,9 @@ CHECKS = (
             FROM {ENTRIES} WHERE t.kind LIKE 'payout%' AND a.owner_id IS NOT NULL GROUP BY 1, 2
         ) l ON l.subject_id = p.id AND l.owner_id = p.seller_id
         WHERE coalesce(l.transit, 0) <> CASE
-                  WHEN p.state IN ('paid', 'rejected') THEN 0 ELSE p.amount_paise END
-           OR coalesce(l.taken, 0) <> CASE p.state WHEN 'rejected' THEN 0 ELSE p.amount_paise END
+                  WHEN p.state IN ('paid', 'rejected', 'returned') THEN 0 ELSE p.amount_paise END
+           OR coalesce(l.taken, 0) <> CASE
+                  WHEN p.state IN ('rejected', 'returned') THEN 0 ELSE p.amount_paise END
         """,
     ),
     Check(

@@ -18,6 +18,7 @@ class MailKind(models.TextChoices):
     PAYOUT_REQUESTED = "payout_requested"
     PAYOUT_PAID = "payout_paid"
     PAYOUT_REJECTED = "payout_rejected"
+    PAYOUT_RETURNED = "payout_returned"
 
 
 ABOUT_REQUESTS = (
@@ -26,4 +27,9 @@ ABOUT_REQUESTS = (
     MailKind.REFUND_REJECTED,
 )
 ABOUT_REFUNDS = (MailKind.REFUND_COMPLETED, MailKind.REFUND_FAILED)
-ABOUT_PAYOUTS = (MailKind.PAYOUT_REQUESTED, MailKind.PAYOUT_PAID, MailKind.PAYOUT_REJECTED)
+ABOUT_PAYOUTS = (
+    MailKind.PAYOUT_REQUESTED,
+    MailKind.PAYOUT_PAID,
+    MailKind.PAYOUT_REJECTED,
+    MailKind.PAYOUT_RETURNED,
+)

@@ -224,4 +224,9 @@ _WRITERS: dict[MailKind, Callable[[UUID, UUID], Letter | None]] = {
         "The payout of {amount} could not be made: {why} The money is in your balance again; "
         "look at your account details before you ask for it anew.",
     ),
+    MailKind.PAYOUT_RETURNED: _about_payout(
+        "Payout of {amount} came back",
+        "Your bank sent back the {amount} that we had paid by {utr}: {why} The money is in your "
+        "balance again; look at your account details before you ask for it anew.",
+    ),
 }

@@ -9,7 +9,7 @@ from django.db.models import Q
 from notevault.kit import money
 from notevault.kit.ids import uuid7
 from ops.moves import Move, Stateful
-from payments.states import PAYOUT_MOVES, PayoutFormat, PayoutState
+from payments.states import PAYOUT_MOVES, PAYOUT_TRANSFERRED, PayoutFormat, PayoutState
 
 MIN_PAYOUT_PAISE = 10_000
 _TO_UPI = ~Q(upi_id="") & Q(holder_name="", account_number="", ifsc="")
@@ -62,7 +62,8 @@ class PayoutMove(Move):
 class Payout(Stateful):
     """An amount that a seller takes out of the available balance, and where it goes.
 
-    Its money is in transit from the request on, until it is paid or rejected.
+    Its money is in transit from the request on, until it is paid or rejected. One that the
+    bank returns keeps the UTR of its transfer.
     """
 
     MOVES = PAYOUT_MOVES
@@ -87,7 +88,9 @@ class Payout(Stateful):
         max_length=30, blank=True, help_text="The bank's reference of the transfer."
     )
     refused_why = models.CharField(
-        max_length=500, blank=True, help_text="Why it failed or was rejected; told to the seller."
+        max_length=500,
+        blank=True,
+        help_text="Why it failed, was rejected or came back; told to the seller.",
     )
     created_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True)
@@ -102,12 +105,12 @@ class Payout(Stateful):
             models.CheckConstraint(name="payout_has_one_destination", condition=_TO_UPI | _TO_BANK),
             models.CheckConstraint(
                 name="payout_paid_with_its_utr",
-                condition=(Q(state=PayoutState.PAID) & ~Q(utr="") & Q(paid_at__isnull=False))
-                | (~Q(state=PayoutState.PAID) & Q(utr="", paid_at=None)),
+                condition=(Q(state__in=PAYOUT_TRANSFERRED) & ~Q(utr="") & Q(paid_at__isnull=False))
+                | (~Q(state__in=PAYOUT_TRANSFERRED) & Q(utr="", paid_at=None)),
             ),
             models.CheckConstraint(
                 name="payout_exported_in_a_batch",
-                condition=~Q(state__in=[PayoutState.EXPORTED, PayoutState.PAID])
+                condition=~Q(state__in=[PayoutState.EXPORTED, *PAYOUT_TRANSFERRED])
                 | Q(batch__isnull=False),
             ),
             models.UniqueConstraint(

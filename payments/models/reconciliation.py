@@ -74,6 +74,9 @@ class ReconciliationBreak(Stateful):
     last_seen_at = models.DateTimeField()
     healed_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
+    told_at = models.DateTimeField(
+        null=True, help_text="When an alert told of it; empty when it opened since."
+    )
 
     class Meta:
         constraints = [

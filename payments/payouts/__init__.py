@@ -1,7 +1,8 @@
 """Money that sellers take out: the request, the decision, the bank's file and its answer.
 
 request_payout → approve_payout → make_batch → apply_answers → paid, or failed
-               → reject_payout                                 → retry_payout, or rejected
+               → reject_payout                    → return_payout      → retry_payout, or
+                                                                         reject_payout
 """
 
 from payments.payouts.answers import Result, Verdict, apply_answers, code_of, preview_answers
@@ -18,6 +19,7 @@ from payments.payouts.decisions import (
     fail_payout,
     reject_payout,
     retry_payout,
+    return_payout,
 )
 from payments.payouts.listing import NEWEST, get_payout, list_payouts, masked, shown
 from payments.payouts.own import OwnPayout
@@ -54,5 +56,6 @@ __all__ = [
     "reject_payout",
     "request_payout",
     "retry_payout",
+    "return_payout",
     "shown",
 ]

@@ -90,6 +90,20 @@ def retry_payout(*, payout_id: UUID, actor_id: UUID, now: datetime) -> Payout:
     return payout
 
 
+@use_case
+def return_payout(*, payout_id: UUID, why: str, actor_id: UUID, now: datetime) -> Payout:
+    """The seller's bank sent back what was paid: it is in the seller's balance again, and
+    may be asked for anew.
+
+    Raises OwnPayout, and PayoutMoveRefused unless it is paid.
+    """
+    payout = _locked(payout_id, actor_id, PayoutState.PAID, deed="returned by the bank")
+    payout.move(PayoutState.RETURNED, why=why, now=now, actor_id=actor_id, refused_why=why)
+    mails.tell(kind=mails.MailKind.PAYOUT_RETURNED, subject_id=payout.pk)
+    post([postings.returned(payout, why=why), postings.undone(payout, why=why)], now=now)
+    return payout
+
+
 def _locked(payout_id: UUID, actor_id: UUID, *allowed: PayoutState, deed: str) -> Payout:
     payout = locks.lock_payout(payout_id)
     refuse_own(payout, actor_id)

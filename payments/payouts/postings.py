@@ -18,15 +18,25 @@ def undone(payout: Payout, *, why: str) -> Posting:
 
 
 def paid(payout: Payout) -> Posting:
-    legs = [
-        Leg(AccountKind.PAYOUTS_IN_TRANSIT, -payout.amount_paise, owner_id=payout.seller_id),
-        Leg(AccountKind.BANK, payout.amount_paise),
-    ]
+    legs = _out_of_transit(payout)
     return Posting(TransactionKind.PAYOUT_PAID, payout.pk, legs, why=f"UTR {payout.utr}")
+
+
+def returned(payout: Payout, *, why: str) -> Posting:
+    """In transit once more; `undone` takes it from there."""
+    legs = [leg.reversed() for leg in _out_of_transit(payout)]
+    return Posting(TransactionKind.PAYOUT_RETURNED, payout.pk, legs, why=why)
 
 
 def _into_transit(payout: Payout) -> list[Leg]:
     return [
         Leg(AccountKind.SELLER_AVAILABLE, -payout.amount_paise, owner_id=payout.seller_id),
         Leg(AccountKind.PAYOUTS_IN_TRANSIT, payout.amount_paise, owner_id=payout.seller_id),
+    ]
+
+
+def _out_of_transit(payout: Payout) -> list[Leg]:
+    return [
+        Leg(AccountKind.PAYOUTS_IN_TRANSIT, -payout.amount_paise, owner_id=payout.seller_id),
+        Leg(AccountKind.BANK, payout.amount_paise),
     ]

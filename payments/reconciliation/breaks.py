@@ -18,6 +18,8 @@ from payments.models import ReconciliationBreak
 from payments.reconciliation.comparison import Finding
 from payments.states import BreakKind, BreakState, BreakSubject
 
+# An alert names the first of them; the page in admin has them all.
+NAMED = 20
 NEVER_SETTLED = Q(kind=BreakKind.MISSING_THERE, subject=BreakSubject.SETTLEMENT)
 
 
@@ -30,8 +32,8 @@ class BreakNotOpen(DomainError):
 def record_break(*, finding: Finding, day: date, cured: str, now: datetime) -> BreakState:
     """One row for one matter, however often it is found; returns its state afterwards.
 
-    `cured` says how it was healed; empty leaves it to staff, with one alert. What a person
-    has closed stays closed for as long as its figures are the same.
+    `cured` says how it was healed; empty leaves it to staff, whom `tell_of_breaks` alerts.
+    What a person has closed stays closed for as long as its figures are the same.
     """
     row, is_new = locks.lock_or_open_break(
         _key(finding), defaults={**_figures(finding), "day": day, **_seen(now)}
@@ -42,8 +44,8 @@ def record_break(*, finding: Finding, day: date, cured: str, now: datetime) -> B
         _update(row, **_figures(finding), day=day, last_seen_at=max(row.last_seen_at, now))
     if cured:
         _heal(row, why=cured, now=now)
-    elif is_new or _open_again(row, has_changed=has_changed, now=now):
-        _alert(row, now)
+    elif not is_new:
+        _open_again(row, has_changed=has_changed, now=now)
     return BreakState(row.state)
 
 
@@ -109,11 +111,10 @@ def _update(row: ReconciliationBreak, **values: Any) -> None:
     row.save(update_fields=list(values))
 
 
-def _open_again(row: ReconciliationBreak, *, has_changed: bool, now: datetime) -> bool:
-    is_over = row.state == BreakState.HEALED or (row.state == BreakState.CLOSED and has_changed)
-    return is_over and row.move(
-        BreakState.OPEN, why="found again", now=now, healed_at=None, closed_at=None
-    )
+def _open_again(row: ReconciliationBreak, *, has_changed: bool, now: datetime) -> None:
+    if row.state == BreakState.HEALED or (row.state == BreakState.CLOSED and has_changed):
+        again = {"healed_at": None, "closed_at": None, "told_at": None}
+        row.move(BreakState.OPEN, why="found again", now=now, **again)
 
 
 def _heal(row: ReconciliationBreak, *, why: str, now: datetime) -> bool:
@@ -122,19 +123,43 @@ def _heal(row: ReconciliationBreak, *, why: str, now: datetime) -> bool:
     return row.move(BreakState.HEALED, why=why, now=now, healed_at=now)
 
 
-def _alert(row: ReconciliationBreak, now: datetime) -> None:
-    difference = money.format_inr(row.difference_paise)
+@use_case
+def tell_of_breaks(*, now: datetime) -> int:
+    """One alert for each kind that has open breaks of which none has told; returns how many.
+
+    What a run that died has left behind is told of after the next.
+    """
+    untold = locks.lock_untold_breaks()
+    for kind in sorted({row.kind for row in untold}):
+        _alert([row for row in untold if row.kind == kind], now)
+    ReconciliationBreak.objects.filter(pk__in=[row.pk for row in untold]).update(told_at=now)
+    return len({row.kind for row in untold})
+
+
+def _alert(rows: list[ReconciliationBreak], now: datetime) -> None:
+    """Of breaks of one kind, which are locked."""
+    first, total = rows[0], sum(row.difference_paise for row in rows)
+    one = f"{first.subject} {first.gateway_id}: {first.details}"
+    more = f", and {len(rows) - 1} more" if len(rows) > 1 else ""
     raise_alert(
-        kind=f"payments.break_{row.kind}",
+        kind=f"payments.break_{first.kind}",
         severity=Severity.HIGH,
-        message=f"Reconciliation of {row.subject} {row.gateway_id}: {row.details} ({difference}).",
+        message=f"Reconciliation of {one[:400]}{more} ({money.format_inr(total)}).",
         metadata={
-            "break_id": str(row.pk),
-            "gateway_id": row.gateway_id,
-            "difference_paise": row.difference_paise,
-            "settlement_id": row.settlement_id,
-            "utr": row.utr,
+            "count": len(rows),
+            "difference_paise": total,
+            "breaks": [_reference(row) for row in rows[:NAMED]],
         },
-        dedupe_key=f"break:{row.kind}:{row.subject}:{row.gateway_id}",
+        dedupe_key=f"breaks:{first.kind}:{first.pk}:{now.isoformat()}",
         now=now,
     )
+
+
+def _reference(row: ReconciliationBreak) -> dict[str, Any]:
+    return {
+        "break_id": str(row.pk),
+        "gateway_id": row.gateway_id,
+        "difference_paise": row.difference_paise,
+        "settlement_id": row.settlement_id,
+        "utr": row.utr,
+    }

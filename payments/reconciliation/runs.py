@@ -12,6 +12,7 @@ from notevault.kit.clock import indian_day
 from payments.gateways import get_gateway
 from payments.gateways.base import GatewayError
 from payments.models import ReconciliationRun
+from payments.reconciliation import breaks
 from payments.reconciliation.desk import Day, Desk, DryDesk, Tally
 from payments.reconciliation.payment_list import compare_payments
 from payments.reconciliation.refund_list import compare_refunds
@@ -22,6 +23,8 @@ from payments.states import RunState
 # A bank may say yes for five days and a settlement takes up to seven, so each night looks
 # back further than both.
 NIGHTLY_DAYS = 10
+# No run takes so long: its process has died.
+LONGEST_RUN = timedelta(hours=6)
 COUNTS = ("payments", "refunds", "settled", "foreign", "filled_in", "healed", "open")
 
 log = structlog.get_logger("notevault.reconciliation")
@@ -39,8 +42,8 @@ def reconcile_days(
     """Compare our payments and refunds with the gateway's lists and settlement report.
 
     Both days included, in Indian time. Afterwards what is certain is healed, and the rest
-    are open breaks, each with one alert; a second run adds nothing. `on_day` hears of each
-    day once it is done. Raises DaysOutOfRange and the gateway's errors; the days before
+    are open breaks, with one alert for each kind; a second run adds nothing. `on_day` hears of
+    each day once it is done. Raises DaysOutOfRange and the gateway's errors; the days before
     such an error are done.
     """
     windows = closed_windows(start=start, end=end, now=now)
@@ -49,6 +52,7 @@ def reconcile_days(
         _compare(windows, desk, on_day)
         return desk.tally
     desk = Desk(now=now)
+    _close_dead(now)
     run = ReconciliationRun.objects.create(
         first_day=start, last_day=windows[-1].day, until=windows[-1].end, started_at=now
     )
@@ -79,7 +83,15 @@ def _compare(windows: list[Window], desk: Desk, on_day: OnDay) -> None:
     find_never_settled(desk, first=windows[0].day, last=windows[-1].day)
 
 
+def _close_dead(now: datetime) -> None:
+    dead = ReconciliationRun.objects.filter(
+        state=RunState.RUNNING, started_at__lt=now - LONGEST_RUN
+    )
+    dead.update(state=RunState.ABANDONED, outcome="its process died", finished_at=Now())
+
+
 def _close(run: ReconciliationRun, state: RunState, tally: Tally, outcome: str) -> None:
+    breaks.tell_of_breaks(now=run.started_at)
     counts = {name: getattr(tally, name) for name in COUNTS}
     ReconciliationRun.objects.filter(pk=run.pk).update(
         state=state, outcome=outcome[:200], finished_at=Now(), **counts

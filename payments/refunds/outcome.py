@@ -13,7 +13,7 @@ from notes import access
 from notevault.kit import crash
 from ops import jobs
 from ops.transactions import use_case
-from payments import fulfilment, holds, locks, mails, reversals
+from payments import fulfilment, holds, instruments, locks, mails, reversals
 from payments.gateways.base import GatewayRefund
 from payments.ledger import journal
 from payments.models import Order, Payment, Refund
@@ -96,6 +96,7 @@ def _complete(
         processed_at=now,
         gateway_refund_id=gateway_refund_id,
     )
+    instruments.count_refund("processed")
     done = payment.refunds.filter(state=RefundState.PROCESSED)
     refunded = done.aggregate(total=Sum("amount_paise"))["total"]
     if refunded == payment.amount_paise and payment.can_move(PaymentState.REFUNDED):
@@ -178,6 +179,7 @@ def _move_to_failed(payment: Payment, refund: Refund, why: str, now: datetime) -
         journal.record_refund_returned(refund=refund, payment=payment, now=now)
         jobs.defer("payments.tasks.issue_debit_note", refund_id=str(refund.pk))
     refund.move(RefundState.FAILED, why=why, now=now)
+    instruments.count_refund("failed")
     count(payment, -refund.amount_paise)
     undone = reversals.undo(refund.reversals.all(), now=now)
     if undone:

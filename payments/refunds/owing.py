@@ -13,7 +13,7 @@ from notes import access
 from notevault.kit.errors import DomainError
 from ops import jobs
 from ops.transactions import use_case
-from payments import locks, reversals
+from payments import instruments, locks, reversals
 from payments.ledger import journal
 from payments.models import Order, Payment, Refund
 from payments.states import LIVE_DISPUTE, PaymentState
@@ -61,6 +61,7 @@ def give_back(
         request_id=request_id,
     )
     take_from_lines(payment, refund, lines, now)
+    instruments.count_refund("requested")
     jobs.defer("payments.tasks.send_refund", refund_id=str(refund.pk))
     return refund
 

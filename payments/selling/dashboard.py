@@ -86,7 +86,8 @@ def _owed_in_words(owed_paise: int) -> str:
 def _paid_out(seller_id: UUID) -> int:
     accounts = accounts_of(seller_id, AccountKind.PAYOUTS_IN_TRANSIT)
     paid = LedgerEntry.objects.filter(
-        account_id__in=list(accounts), transaction__kind=TransactionKind.PAYOUT_PAID
+        account_id__in=list(accounts),
+        transaction__kind__in=[TransactionKind.PAYOUT_PAID, TransactionKind.PAYOUT_RETURNED],
     )
     return -(paid.aggregate(total=Sum("amount_paise"))["total"] or 0)
 

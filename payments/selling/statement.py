@@ -40,6 +40,7 @@ _OF_A_PAYOUT = {
     TransactionKind.PAYOUT_REQUESTED: "Payout of {amount} requested",
     TransactionKind.PAYOUT_UNDONE: "Payout of {amount} came back to your balance",
     TransactionKind.PAYOUT_PAID: "Payout of {amount} paid to you",
+    TransactionKind.PAYOUT_RETURNED: "Payout of {amount} sent back by your bank",
 }
 CSV_HEADER = (
     "time",

@@ -74,7 +74,8 @@ class PayoutResponse(serializers.Serializer[Any]):
     bank_account = BankAccountResponse(allow_null=True)
     utr = serializers.CharField(allow_null=True, help_text="The bank's reference, once paid.")
     refused_why = serializers.CharField(
-        allow_null=True, help_text="Why it failed at the bank, or was rejected."
+        allow_null=True,
+        help_text="Why it failed at the bank, was rejected, or came back.",
     )
     created_at = serializers.DateTimeField()
     paid_at = serializers.DateTimeField(allow_null=True)

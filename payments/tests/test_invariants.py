@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from alerts.models import Alert
+from alerts.models import Alert, AlertDelivery
 from notes.models import NoteAccess
 from notevault.kit.ids import uuid7
 from payments.invariants import CHECKS, queues, sales
@@ -131,6 +131,11 @@ def lose_an_alert(order, now):
     )
 
 
+def lose_a_delivery(order, now):
+    lose_an_alert(order, now)
+    AlertDelivery.objects.create(alert=Alert.objects.get(kind="test"), channel="x", created_at=now)
+
+
 def lose_a_job(order, now):
     sql(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, status, attempts, args)"
@@ -161,6 +166,7 @@ BREAKS = [
     (lose_an_event, "Every event is handled, or a job or dead letter answers for it"),
     (lose_a_refund, "Every owed refund has a job or a dead letter"),
     (lose_an_alert, "Every alert is delivered, or a job or dead letter answers for it"),
+    (lose_a_delivery, "Every alert is delivered, or a job or dead letter answers for it"),
     (lose_a_job, "Every job that gave up is a dead letter"),
 ]
 

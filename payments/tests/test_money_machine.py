@@ -56,7 +56,7 @@ ANY = st.integers(0, 10_000)
 PART = st.integers(1, 100)
 YES_OR_NO = st.booleans()
 CARTS = st.sets(st.sampled_from(range(len(PRICES))), min_size=1)
-PAYOUT_DECISIONS = ("approve", "export", "paid", "failed", "retry", "reject")
+PAYOUT_DECISIONS = ("approve", "export", "paid", "failed", "retry", "reject", "return")
 # The refusals of a shop that works. What else is raised is a bug, and ends the run.
 REFUSALS = (DomainError, refunds.PaymentNotKnownYet, refunds.RefundsOverlap)
 
@@ -327,7 +327,7 @@ class MoneyMachine(RuleBasedStateMachine):
 
     @rule(
         payout=ANY,
-        decision=st.sampled_from(("approve", "export", "paid", "failed", "retry", "reject")),
+        decision=st.sampled_from(PAYOUT_DECISIONS),
     )
     def decide_payout(self, payout: int, decision: str) -> None:
         row = self.pick(Payout.objects.all(), payout)
@@ -343,8 +343,8 @@ class MoneyMachine(RuleBasedStateMachine):
             utr = f"UTR{payout.pk.int % 10**12:012d}"
             answer = Answer(line=1, name=str(payout.pk), status=decision, utr=utr, reason="closed")
             answers.apply_answers([answer], **by)
-        elif decision == "reject":
-            decisions.reject_payout(payout_id=payout.pk, why="no", **by)
+        elif decision in ("reject", "return"):
+            getattr(decisions, f"{decision}_payout")(payout_id=payout.pk, why="no", **by)
         else:
             getattr(decisions, f"{decision}_payout")(payout_id=payout.pk, **by)
 

@@ -212,6 +212,18 @@ class TestImport:
         assert exported.utr == UTR
         assert held(seller) == (0, 0)
 
+    def test_of_a_paid_one_may_be_undone_when_the_bank_sends_it_back(
+        self, finance, exported, seller
+    ):
+        finance.post(IMPORT, answer((exported.reference, UTR, "paid", "")) | {"apply": "yes"})
+        asked = act(finance, "mark_returned", exported)
+        assert "Look it up in our account first." in asked.content.decode()
+
+        act(finance, "mark_returned", exported, confirmed="yes", why="The account is closed.")
+
+        assert state_of(exported) == "returned"
+        assert held(seller) == (25_000, 0)
+
     def test_refuses_a_line_and_does_the_others(self, finance, exported):
         rows = answer((exported.reference, UTR, "paid", ""), ("NV00000000000001", UTR, "paid", ""))
         rows = rows | {"apply": "yes"}

@@ -293,8 +293,13 @@ class TestTheDatabase:
 
 
 class TestTheMachine:
-    def test_ends_at_paid_and_at_rejected(self):
-        assert [state for state in PayoutState if not Payout.MOVES[state]] == ["paid", "rejected"]
+    def test_ends_at_rejected_and_at_returned(self):
+        ends = [state for state in PayoutState if not Payout.MOVES[state]]
+
+        assert ends == ["rejected", "returned"]
+
+    def test_leaves_paid_only_when_the_bank_returns_it(self):
+        assert Payout.MOVES[PayoutState.PAID] == {"returned"}
 
     def test_moves_no_row_of_many_when_one_may_not(self, payout, seller, now):
         other = make_payout(seller, now=now)

@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from procrastinate.contrib.django import app
-from prometheus_client import REGISTRY, generate_latest
 
 from alerts.models import Alert
 from payments import invariants, proofs, tasks
+from payments.metrics import MoneyCollector
 from payments.models import LedgerProof, Order
 from payments.settlement import settle_payment
 from payments.tests.factories import make_order
@@ -34,9 +34,12 @@ def misname(order):
 
 
 def gauges():
-    text = generate_latest(REGISTRY).decode()
-    lines = [line.split() for line in text.splitlines() if line.startswith("notevault_ledger")]
-    return {name.removeprefix("notevault_ledger_proof_"): float(value) for name, value in lines}
+    prefix = "notevault_ledger_proof_"
+    return {
+        family.name.removeprefix(prefix): family.samples[0].value
+        for family in MoneyCollector().collect()
+        if family.name.startswith(prefix)
+    }
 
 
 class TestAProof:

@@ -201,6 +201,19 @@ class TestARun:
         assert run.outcome.startswith("gateway_unavailable")
         assert breaks() == []
 
+    def test_whose_process_died_is_abandoned_by_a_later_one(self, shop, wrong):
+        shop.reconcile()
+        ReconciliationRun.objects.update(state="running", finished_at=None)
+
+        shop.reconcile(later=timedelta(hours=5))
+        after_five = ReconciliationRun.objects.earliest("started_at").state
+        shop.reconcile(later=timedelta(hours=7))
+
+        run = ReconciliationRun.objects.earliest("started_at")
+        assert after_five == "running"
+        assert (run.state, run.outcome) == ("abandoned", "its process died")
+        assert run.finished_at is not None
+
     def test_tells_of_each_day(self, shop):
         days = []
 

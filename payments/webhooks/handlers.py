@@ -10,8 +10,9 @@ from uuid import UUID
 
 from notevault.kit.clock import indian_day
 from ops import jobs
+from ops.instruments import count
 from ops.transactions import use_case
-from payments import disputes, provenance, refunds
+from payments import disputes, instruments, provenance, refunds
 from payments.gateways import entities, get_gateway
 from payments.models import WebhookEvent
 from payments.reconciliation.windows import GRACE
@@ -56,9 +57,16 @@ def handle(*, event_id: UUID, now: datetime) -> None:
     news = News(event.event, event.payload, event.created_at, now)
     outcome = handler(news) if handler else None
     state = EventState.HANDLED if outcome else EventState.ACKNOWLEDGED
-    WebhookEvent.objects.filter(pk=event_id, state=EventState.RECEIVED).update(
+    handled = WebhookEvent.objects.filter(pk=event_id, state=EventState.RECEIVED).update(
         state=state, handled_at=now, outcome=outcome or "asks nothing of us"
     )
+    if handled:
+        count(instruments.WEBHOOKS_HANDLED, known_event(event.event), state)
+
+
+def known_event(name: str) -> str:
+    """The name where it is one that we act on: of others there is no end."""
+    return name if name in HANDLERS else instruments.OTHER
 
 
 def settle(news: News) -> str | None:

@@ -17,9 +17,11 @@ from notevault.kit import crash
 from notevault.kit.errors import DomainError
 from ops import jobs
 from ops.transactions import use_case
+from payments import instruments
 from payments.gateways.entities import MalformedEntity, epoch
 from payments.gateways.signatures import webhook_is_authentic
 from payments.models import WebhookEvent
+from payments.webhooks.handlers import known_event
 
 MAX_SKEW = timedelta(minutes=5)
 # Razorpay retries for 24 h and its dashboard replays up to 15 days later.
@@ -39,11 +41,17 @@ def receive(*, body: bytes, signature: str, event_id: str, now: datetime) -> boo
     """
     secrets = (settings.RAZORPAY_WEBHOOK_SECRET, settings.RAZORPAY_WEBHOOK_SECRET_PREVIOUS)
     if not webhook_is_authentic(body=body, signature=signature, secrets=secrets):
+        _count(instruments.OTHER, "refused_signature")
         _alert(kind="payments.webhook_forged", message="A webhook's signature is wrong.", now=now)
         raise WebhookRefused("The signature does not match the body.")
-    envelope = _parse(body)
-    created_at = _created_at(envelope)
+    try:
+        envelope = _parse(body)
+        created_at = _created_at(envelope)
+    except WebhookRefused:
+        _count(instruments.OTHER, "refused_form")
+        raise
     if not now - MAX_AGE <= created_at <= now + MAX_SKEW:
+        _count(envelope["event"], "refused_time")
         _alert(
             kind="payments.webhook_out_of_time",
             message=f"A signed webhook is dated {created_at:%Y-%m-%d %H:%M} UTC.",
@@ -57,8 +65,15 @@ def receive(*, body: bytes, signature: str, event_id: str, now: datetime) -> boo
         created_at=created_at,
         now=now,
     )
+    _count(envelope["event"], "accepted" if is_new else "duplicate")
+    if is_new:
+        instruments.WEBHOOK_LAG.observe(max(0.0, (now - created_at).total_seconds()))
     crash.point("webhook.stored")
     return is_new
+
+
+def _count(event: str, outcome: str) -> None:
+    instruments.WEBHOOK_EVENTS.labels(known_event(event), outcome).inc()
 
 
 def _parse(body: bytes) -> dict[str, Any]:

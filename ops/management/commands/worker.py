@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from argparse import ArgumentParser
 from typing import Any
 
+import structlog
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from procrastinate.contrib.django import app
 
-from ops.tasks import HEARTBEAT_S, STALLED_AFTER_S
+from ops.heartbeats import HEARTBEAT_S, STALLED_AFTER_S
+from ops.metrics.server import serving
+from ops.transactions import close_pools
+from ops.worker import DrainingWorker
+
+log = structlog.get_logger("notevault.worker")
 
 
 class Command(BaseCommand):
     help = (
         "Run background jobs and the schedule. SIGTERM or Ctrl+C: take no new job, finish "
-        "those under way, exit 0. It exits with 1 when it stops by itself."
+        "those under way or give them back after WORKER_GRACE_S, exit 0; a second one gives "
+        "back at once. It exits with 1 when it stops by itself."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -38,33 +44,28 @@ class Command(BaseCommand):
         if options["concurrency"] < 1:
             self.stderr.write("--concurrency must be at least 1.")
             raise SystemExit(2)
-        self.stdout.write(f"Worker: {options['concurrency']} jobs at once. Ctrl+C stops it.")
         connector = app.connector.get_worker_connector()  # type: ignore[attr-defined]
-        with app.replace_connector(connector):
-            was_asked = asyncio.run(self.work(options))
-        if not was_asked and not options["once"]:
+        port = 0 if options["once"] else settings.WORKER_PORT
+        with serving(port=port), app.replace_connector(connector):
+            was_told = asyncio.run(self.work(options))
+        if options["once"]:
+            return
+        close_pools()
+        if not was_told:
             # Its database went away, mostly. Whoever supervises it starts a new one.
-            raise CommandError("The worker stopped by itself; see the log for the reason.")
-        self.stdout.write("Worker: drained.")
+            log.error("worker.stopped_by_itself")
+            raise SystemExit(1)
+        log.info("worker.down")
 
     async def work(self, options: dict[str, Any]) -> bool:
-        """True when it ended because it was asked to."""
+        """True when it ended because it was told to."""
         async with app.open_async():
-            running = asyncio.ensure_future(
-                app.run_worker_async(
-                    queues=options["queue"],
-                    concurrency=options["concurrency"],
-                    wait=not options["once"],
-                    install_signal_handlers=False,
-                    update_heartbeat_interval=HEARTBEAT_S,
-                    stalled_worker_timeout=STALLED_AFTER_S,
-                    fetch_job_polling_interval=1.0,
-                )
-            )
-            for number in (signal.SIGTERM, signal.SIGINT):
-                asyncio.get_running_loop().add_signal_handler(number, running.cancel)
-            try:
-                await running
-            except asyncio.CancelledError:
-                return True
-            return False
+            return await DrainingWorker(
+                app,
+                queues=options["queue"],
+                concurrency=options["concurrency"],
+                wait=not options["once"],
+                update_heartbeat_interval=HEARTBEAT_S,
+                stalled_worker_timeout=STALLED_AFTER_S,
+                fetch_job_polling_interval=1.0,
+            ).run()

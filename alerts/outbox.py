@@ -1,0 +1,56 @@
+"""The rows and jobs from which alerts leave the house. Steps: each in its caller's transaction."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from alerts import channels, receivers
+from alerts.channels.port import wants
+from alerts.models import Alert, AlertDelivery
+from alerts.states import DeliveryState, News
+from ops import jobs
+
+
+def tell_raised(alert: Alert, *, round_number: int, now: datetime) -> None:
+    """One delivery and job for each channel, so that none waits for another."""
+    off = set(receivers.disabled().values_list("channel", "address"))
+    _open(
+        AlertDelivery(alert=alert, channel=channel.name, round=round_number, created_at=now)
+        for channel in channels.configured()
+        if wants(channel, alert.severity) and (channel.name, channel.address) not in off
+    )
+
+
+def tell_resolved(alerts: Iterable[Alert], *, now: datetime) -> None:
+    """To the channels that were told of these alerts, and know what that means.
+
+    One that is not told yet hears of the end after its beginning (`alerts.delivery`).
+    """
+    told = AlertDelivery.objects.filter(
+        alert__in=list(alerts), news=News.RAISED, state=DeliveryState.DELIVERED
+    )
+    ended = AlertDelivery.objects.filter(alert__in=list(alerts), news=News.RESOLVED)
+    done = set(ended.values_list("alert_id", "channel"))
+    knowing = {channel.name for channel in channels.configured() if channel.knows_resolve}
+    pairs = set(told.filter(channel__in=knowing).values_list("alert_id", "channel"))
+    _open(
+        AlertDelivery(alert_id=alert_id, channel=name, news=News.RESOLVED, created_at=now)
+        for alert_id, name in sorted(pairs - done)
+    )
+
+
+def send_later(delivery: AlertDelivery, *, after_s: int) -> None:
+    """After a while, and not all of them at once."""
+    pause = timedelta(seconds=after_s * random.uniform(1, 1.5))  # noqa: S311 spreads load
+    _defer(delivery, delay=pause)
+
+
+def _open(deliveries: Iterable[AlertDelivery]) -> None:
+    for delivery in AlertDelivery.objects.bulk_create(deliveries):
+        _defer(delivery)
+
+
+def _defer(delivery: AlertDelivery, *, delay: timedelta | None = None) -> None:
+    jobs.defer("alerts.tasks.send_delivery", delay=delay, delivery_id=str(delivery.pk))

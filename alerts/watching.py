@@ -1,0 +1,104 @@
+"""What is looked at every minute, because nothing happens when it goes wrong."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Min
+
+from alerts.models import Alert, AlertDelivery, Severity
+from alerts.services import raise_alert, resolve_alert, short_key
+from alerts.states import UNRESOLVED, DeliveryState
+from ops.models import DeadLetter
+from ops.states import LetterState
+from ops.transactions import use_case
+
+# An alert of the deployment guide.
+MOST_LETTERS = 10
+FAILING_AFTER = timedelta(minutes=15)
+# Longer than what waits is tried by itself: then its dead letters tell of it.
+FAILING_UNTIL = timedelta(hours=80)
+REMIND_AFTER = timedelta(hours=24)
+
+
+def watch_everything(*, now: datetime) -> None:
+    watch_dead_letters(now=now)
+    watch_channels(now=now)
+
+
+def watch(
+    *,
+    is_wrong: bool,
+    kind: str,
+    severity: str,
+    message: str,
+    dedupe_key: str,
+    now: datetime,
+    metadata: dict[str, Any] | None = None,
+) -> None:
+    """Alert once of what is wrong, once more each day, and resolve it when it is over. A step."""
+    if not is_wrong:
+        resolve_alert(dedupe_key=dedupe_key, now=now)
+    elif not _was_told(dedupe_key, now):
+        raise_alert(
+            kind=kind,
+            severity=severity,
+            message=message,
+            metadata=metadata,
+            dedupe_key=dedupe_key,
+            now=now,
+        )
+
+
+def _was_told(dedupe_key: str, now: datetime) -> bool:
+    told = Alert.objects.filter(dedupe_key=short_key(dedupe_key), state__in=UNRESOLVED)
+    return told.filter(raised_at__gt=now - REMIND_AFTER).exists()
+
+
+@use_case
+def watch_dead_letters(*, now: datetime) -> None:
+    rows = DeadLetter.objects.filter(state=LetterState.OPEN).values_list("task")
+    by_task = dict(rows.annotate(count=Count("pk")).order_by("-count", "task"))
+    total = sum(by_task.values())
+    watch(
+        is_wrong=total > MOST_LETTERS,
+        kind="ops.dead_letters",
+        severity=Severity.HIGH,
+        message=f"{total} jobs have given up and are open dead letters.",
+        metadata={"open": total, "tasks": by_task},
+        dedupe_key="dead-letters",
+        now=now,
+    )
+
+
+@use_case
+def watch_channels(*, now: datetime) -> None:
+    """A channel fails while something has waited for it for a quarter of an hour."""
+    failing = failing_channels(now=now)
+    for channel, since in failing.items():
+        watch(
+            is_wrong=True,
+            kind="alerts.channel_failing",
+            severity=Severity.HIGH,
+            message=f"The channel {channel} has not taken an alert of {since:%d %b, %H:%M} UTC.",
+            metadata={"channel": channel, "since": since.isoformat()},
+            dedupe_key=_failing(channel),
+            now=now,
+        )
+    told = Alert.objects.filter(kind="alerts.channel_failing", state__in=UNRESOLVED)
+    for key in set(told.values_list("dedupe_key", flat=True)) - set(map(_failing, failing)):
+        resolve_alert(dedupe_key=key, now=now)
+
+
+def failing_channels(*, now: datetime) -> dict[str, datetime]:
+    """Each with the time of the oldest alert that waits for it."""
+    waiting = AlertDelivery.objects.filter(
+        state=DeliveryState.PENDING,
+        created_at__range=(now - FAILING_UNTIL, now - FAILING_AFTER),
+    )
+    return dict(waiting.values_list("channel").annotate(since=Min("created_at")))
+
+
+def _failing(channel: str) -> str:
+    return f"channel-failing:{channel}"

@@ -1,0 +1,117 @@
+"""What each alert must have, whatever it watches. `make monitoring` tries the rules themselves."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from notevault.tests.monitoring.files import PROMETHEUS, RULE_TESTS, alerts, load, rules
+
+# It fires for ever, so nothing keeps it silent.
+ALWAYS = "Watchdog"
+NAMES = [alert["alert"] for alert in alerts()]
+
+
+def cases(name: str) -> list[list[Any]]:
+    """What rules_test.yml and those beside it expect of an alert, moment by moment."""
+    tests = [test for path in RULE_TESTS for test in load(path)["tests"]]
+    found = [case for test in tests for case in test.get("alert_rule_test", [])]
+    return [case["exp_alerts"] for case in found if case["alertname"] == name]
+
+
+def kebab(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+
+
+class TestEachAlert:
+    @pytest.mark.parametrize("name", NAMES)
+    def test_is_seen_firing_and_silent(self, name: str) -> None:
+        expected = cases(name)
+
+        assert any(expected)
+        assert name == ALWAYS or not all(expected)
+
+    @pytest.mark.parametrize("alert", alerts(), ids=NAMES)
+    def test_says_how_bad_it_is_what_is_wrong_and_what_to_do(self, alert: dict[str, Any]) -> None:
+        name, notes = alert["alert"], alert["annotations"]
+
+        assert set(notes) == {"summary", "description", "runbook_url"}
+        assert notes["runbook_url"] == f"deploy/README.md#{kebab(name)}"
+        assert alert["labels"]["severity"] in ({"none"} if name == ALWAYS else SEVERITIES)
+
+    @pytest.mark.parametrize("alert", alerts(), ids=NAMES)
+    def test_tells_its_figure_and_is_not_for_a_blip(self, alert: dict[str, Any]) -> None:
+        if alert["alert"] == ALWAYS:
+            assert "for" not in alert
+            return
+
+        assert alert["for"] in {"1m", "2m", "3m", "5m", "10m", "15m", "1h", "90m"}
+        assert "$value" in alert["annotations"]["description"] or alert["alert"] == "ApiDown"
+
+    def test_has_a_name_of_its_own(self) -> None:
+        assert len(NAMES) == len(set(NAMES))
+
+
+SEVERITIES = {"critical", "warning"}
+# Red and yellow in the deployment guide.
+OF_THE_GUIDE = {
+    "CircuitBreakerOpen": "critical",
+    "DeadLettersPile": "critical",
+    "ErrorRateHigh": "warning",
+    "RequestsSlow": "warning",
+    "PodsRestart": "warning",
+    "MemoryHigh": "warning",
+}
+
+
+class TestTheAlertsOfTheGuide:
+    def test_are_as_bad_as_it_says(self) -> None:
+        found = {alert["alert"]: alert["labels"]["severity"] for alert in alerts()}
+
+        assert OF_THE_GUIDE.items() <= found.items()
+
+
+class TestAlertsThatRestOnTheDatabase:
+    def test_say_so_and_take_one_figure_of_all_pods(self) -> None:
+        marked = [alert for alert in alerts() if alert["labels"].get("source") == "database"]
+
+        assert len(marked) == 12
+        for alert in marked:
+            assert "max" in alert["expr"], alert["alert"]
+
+
+class TestAlertmanager:
+    def test_silences_only_by_alerts_that_exist(self) -> None:
+        inhibitions = load(PROMETHEUS / "alertmanager.yml")["inhibit_rules"]
+        matchers = [
+            matcher
+            for rule in inhibitions
+            for matcher in rule["source_matchers"] + rule["target_matchers"]
+        ]
+
+        named = {
+            name
+            for matcher in matchers
+            if matcher.startswith("alertname")
+            for name in re.findall(r'"(.*)"', matcher)[0].split("|")
+        }
+
+        assert named
+        assert named <= set(NAMES)
+
+    def test_keeps_no_secret(self) -> None:
+        text = (PROMETHEUS / "alertmanager.yml").read_text()
+
+        assert (
+            re.findall(r"(?m)^\s*(?:routing_key|service_key|api_url|credentials|password):", text)
+            == []
+        )
+
+
+class TestTheRules:
+    def test_are_recorded_once(self) -> None:
+        names = [rule["record"] for rule in rules() if "record" in rule]
+
+        assert len(names) == len(set(names))

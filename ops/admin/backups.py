@@ -1,0 +1,21 @@
+"""Backups in Django admin."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from ops.admin.pages import ReadOnlyAdmin
+from ops.models import Backup
+
+
+@admin.register(Backup)
+class BackupAdmin(ReadOnlyAdmin):
+    list_display = (
+        "name",
+        "finished_at",
+        "size_bytes",
+        "verified_at",
+        "verify_error",
+        "removed_at",
+    )
+    ordering = ("-finished_at",)

@@ -1,0 +1,102 @@
+"""This process: its memory, its pools, its age."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import psutil
+from django.conf import settings
+from django.db import connections
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from ops.instruments import POOL_CONNECTIONS, POOL_WAITING, PROCESS_MEMORY
+from ops.metrics import files
+
+LOOK_EVERY_S = 2.0
+# Version 2, then version 1, which says "no limit" by a number of this size.
+CGROUP_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+NO_LIMIT = 2**60
+
+
+def kind() -> str:
+    return "worker" if os.environ.get("NOTEVAULT_PROCESS") == "worker" else "web"
+
+
+def keep_looking() -> None:
+    """Note pools and memory from now on, also while no request comes to this process."""
+    threading.Thread(target=_look_for_ever, name="metrics", daemon=True).start()
+
+
+def _look_for_ever() -> None:
+    while True:
+        look()
+        time.sleep(LOOK_EVERY_S)
+
+
+def look() -> None:
+    """Note what the pools and the memory of this process are now."""
+    PROCESS_MEMORY.labels(kind()).set(psutil.Process().memory_info().rss)
+    pools = [found for alias in connections if (found := _pool(alias))]
+    used = sum(pool["pool_size"] - pool["pool_available"] for pool in pools)
+    POOL_CONNECTIONS.labels("used").set(used)
+    POOL_CONNECTIONS.labels("idle").set(sum(pool["pool_available"] for pool in pools))
+    POOL_CONNECTIONS.labels("limit").set(sum(pool["pool_max"] for pool in pools))
+    POOL_WAITING.set(sum(pool["requests_waiting"] for pool in pools))
+
+
+def _pool(alias: str) -> dict[str, int] | None:
+    """What psycopg says of a pool; None before it is first used. Opens none."""
+    pools = getattr(connections[alias], "_connection_pools", {})
+    if alias not in pools:
+        return None
+    stats: dict[str, int] = {"requests_waiting": 0, **pools[alias].get_stats()}
+    return stats
+
+
+def version() -> str:
+    return str(settings.VERSION)
+
+
+def facts() -> Iterator[Metric]:
+    """What is the same from all processes of this pod."""
+    build = GaugeMetricFamily("notevault_build_info", "Always 1", labels=["version"])
+    build.add_metric([version()], 1)
+    yield build
+    started = GaugeMetricFamily(
+        "notevault_start_time_seconds",
+        "When the process was started; of the web, its master",
+        labels=["process"],
+    )
+    started.add_metric([kind()], started_at())
+    yield started
+    if (limit := memory_limit()) is not None:
+        yield GaugeMetricFamily(
+            "notevault_memory_limit_bytes", "What the container may use", value=limit
+        )
+
+
+@cache
+def started_at() -> float:
+    """As a Unix time."""
+    main = psutil.Process(os.getppid() if files.are_shared() else None)
+    return float(main.create_time())
+
+
+def memory_limit() -> int | None:
+    """Of the container; None where there is no such limit."""
+    for path in CGROUP_LIMITS:
+        try:
+            text = path.read_text().strip()
+        except OSError:
+            continue
+        return int(text) if text.isdigit() and int(text) < NO_LIMIT else None
+    return None
