@@ -22,7 +22,7 @@ from alerts.models import Alert, AlertDelivery, DeliveryAttempt, Severity
 from alerts.services import raise_alert
 from alerts.states import AlertState, DeliveryState, News
 from notevault.kit import crash
-from notevault.kit.logging import redact, redact_text
+from notevault.kit.redaction import redact, redact_text
 from ops import upstream
 from ops.instruments import count
 from ops.transactions import use_case
