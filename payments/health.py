@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import ClassVar
 
 from django.conf import settings
@@ -11,7 +11,8 @@ from health_check.exceptions import ServiceWarning
 
 from notevault.kit import clock
 from ops.health.check import Check
-from payments.models import LedgerProof, Payment, WebhookEvent
+from payments.models import LedgerProof
+from payments.webhooks import silence
 
 # The proof runs each hour; one may be missed while a worker is replaced.
 PROOF_MAX_AGE = timedelta(hours=2, minutes=30)
@@ -48,23 +49,10 @@ class Webhooks(Check):
     """Events come: of payments that we know from elsewhere we have heard that way too."""
 
     def run(self) -> None:
-        now = clock.now()
-        last = WebhookEvent.objects.order_by("-received_at").values_list("received_at", flat=True)
-        last_at = last.first()
+        last_at = silence.last_event()
         self.details["last_event_at"] = last_at.isoformat() if last_at else None
-        if paid_in_silence(last_event_at=last_at, now=now):
+        if silence.is_silent(last_at, now=clock.now()):
             raise ServiceWarning("payments were captured, and the gateway sent no event of them")
-
-
-def paid_in_silence(*, last_event_at: datetime | None, now: datetime) -> bool:
-    """True when money has come since the last event, and its own should be here. Never when
-    WEBHOOKS_SILENT_MIN is 0."""
-    silence = timedelta(minutes=settings.WEBHOOKS_SILENT_MIN)
-    captured = Payment.objects.filter(captured_at__lte=now - silence).order_by("-pk")
-    captured_at = captured.values_list("captured_at", flat=True).first()
-    if captured_at is None or not silence:
-        return False
-    return last_event_at is None or last_event_at < captured_at - silence
 
 
 @dataclass

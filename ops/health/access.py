@@ -8,11 +8,11 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
 
-def holds_metrics_token(request: HttpRequest) -> bool:
-    """`Authorization: Bearer <METRICS_TOKEN>`. Nobody does while there is none."""
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+def holds_metrics_token(authorization: str) -> bool:
+    """`Bearer <METRICS_TOKEN>`, of the header of that name. Nobody does while there is none."""
+    scheme, _, given = authorization.partition(" ")
     token = settings.METRICS_TOKEN
-    return bool(token) and scheme == "Bearer" and constant_time_compare(given, token)
+    return bool(token) and scheme.lower() == "bearer" and constant_time_compare(given, token)
 
 
 def is_staff_session(request: HttpRequest) -> bool:

@@ -23,9 +23,9 @@ def watch_silence(*, now: datetime) -> None:
     The next event resolves it. Never when the setting is 0.
     """
     minutes = settings.WEBHOOKS_SILENT_MIN
-    last = _last_event()
+    last = last_event()
     watch(
-        is_wrong=bool(minutes) and _is_silent(last, now, timedelta(minutes=minutes)),
+        is_wrong=is_silent(last, now=now),
         kind="payments.webhooks_silent",
         severity=Severity.HIGH,
         message=f"Payments are captured, but no webhook has come for {minutes} minutes or more.",
@@ -35,12 +35,16 @@ def watch_silence(*, now: datetime) -> None:
     )
 
 
-def _last_event() -> datetime | None:
+def last_event() -> datetime | None:
     # Ids grow with time, and have an index.
     return WebhookEvent.objects.order_by("-pk").values_list("received_at", flat=True).first()
 
 
-def _is_silent(last: datetime | None, now: datetime, patience: timedelta) -> bool:
+def is_silent(last: datetime | None, *, now: datetime) -> bool:
+    """True when a payment was captured since the last event, and its own should be here."""
+    patience = timedelta(minutes=settings.WEBHOOKS_SILENT_MIN)
+    if not patience:
+        return False
     since = now - LOOK_BACK
     if last is not None:
         since = max(since, last + BESIDE)
