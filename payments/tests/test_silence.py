@@ -19,7 +19,7 @@ def minutes(number):
 
 
 @pytest.fixture
-def captured(buyer, note, now):
+def captured(buyer, note, gateway, now):
     """A payment that the poller found, sixteen minutes ago."""
     order = make_order(buyer=buyer, notes=[note], now=now)
     return Payment.objects.create(
