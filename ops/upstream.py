@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+import structlog
 
 from notevault.kit import bulkhead, deadline
 from ops import breakers
@@ -13,6 +16,8 @@ from ops.transactions import lend_connection
 BUSY_RETRY_AFTER_S = 1
 # With less than this left of a request's time a call could only be cut off.
 LEAST_S = 0.2
+
+log = structlog.get_logger("notevault.upstream")
 
 
 @dataclass
@@ -45,11 +50,13 @@ def calling(name: str, *, most_s: float, refusal: Callable[[int], Exception]) ->
 @contextmanager
 def _admitted(name: str, timeout_s: float, most_s: float) -> Iterator[Call]:
     ticket = breakers.admit(name)
-    call = Call(timeout_s)
+    call, began = Call(timeout_s), time.monotonic()
     lend_connection()
     try:
         yield call
     finally:
+        ms = round((time.monotonic() - began) * 1000, 1)
+        log.info("upstream.called", upstream=name, succeeded=call.succeeded, ms=ms)
         # A call that was cut short by its request says nothing against the upstream.
         if call.succeeded or timeout_s >= most_s / 2:
             breakers.record(ticket, succeeded=call.succeeded)

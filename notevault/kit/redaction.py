@@ -20,7 +20,9 @@ _NAMES = (
     r"|card_?(?:number|no)|account_?number|cvv|cvc|vpa|upi_?id|phone|mobile"
 )
 _HEADERS = r"authorization|cookie"
-_SECRET_KEY = re.compile(rf"{_NAMES}|{_HEADERS}|^(?:card|contact|pan|pin|refresh|access)$", re.IGNORECASE)
+_SECRET_KEY = re.compile(
+    rf"{_NAMES}|{_HEADERS}|^(?:card|contact|pan|pin|refresh|access)$", re.IGNORECASE
+)
 
 # Each pattern starts at the edge of a word and is bounded, so that no text takes long.
 _URL_PASSWORD = re.compile(r"(://[^\s/:@]{0,200}:)[^\s@]{1,500}@")
@@ -40,7 +42,9 @@ _PHONE = re.compile(r"(?<![\w.])(?:\+|%2B)91[\s-]?[6-9]\d{4}[\s-]?\d{5}\b", re.I
 # PostgreSQL quotes what it refuses. Values of a row come in brackets, one in quotes.
 _REFUSED_ROW = re.compile(r"(\)=\(|Failing row contains \()[^\n]*\)")
 _STATEMENT = re.compile(r"(^LINE \d+: )[^\n]*", re.MULTILINE)
-_REFUSED_VALUE = re.compile(r"((?:invalid input (?:syntax|value)|out of range)[^\n\"]{0,80}: )\"[^\n]*")
+_REFUSED_VALUE = re.compile(
+    r"((?:invalid input (?:syntax|value)|out of range)[^\n\"]{0,80}: )\"[^\n]*"
+)
 
 # None of the patterns matches a short text of these characters: most are such.
 _PLAIN = re.compile(

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from datetime import timedelta
-from urllib.parse import quote, urlencode
 
 import orjson
 import psycopg
 import pytest
 import structlog
-from django.conf import settings
 from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
 from procrastinate import exceptions

@@ -15,8 +15,8 @@ from ops.tests.web_rig import HOST, free_port, launch, stop, wait_until_it_answe
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PASSWORD = "canary, 'horse' & battery"  # noqa: S105
-TOKEN = "canary0token0f6b2d4e8a1c3"  # noqa: S105
+PASSWORD = "canary, 'horse' & battery"
+TOKEN = "canary0token0f6b2d4e8a1c3"
 CARD = "4111111111111111"
 EMAIL = "canary.person+x@mail.example.co.in"
 SECRETS = {
