@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+import structlog
 
 from notevault.kit import bulkhead, deadline
 from ops import breakers
@@ -14,6 +17,8 @@ from ops.transactions import lend_connection
 BUSY_RETRY_AFTER_S = 1
 # With less than this left of a request's time a call could only be cut off.
 LEAST_S = 0.2
+
+log = structlog.get_logger("notevault.upstream")
 
 
 @dataclass
@@ -51,12 +56,14 @@ def _refused(name: str, refusal: Callable[[int], Exception], retry_after: int) -
 @contextmanager
 def _admitted(name: str, timeout_s: float, most_s: float) -> Iterator[Call]:
     ticket = breakers.admit(name)
-    call = Call(timeout_s)
+    call, began = Call(timeout_s), time.monotonic()
     lend_connection()
     try:
         with timing(UPSTREAM_SECONDS, name):
             yield call
     finally:
+        ms = round((time.monotonic() - began) * 1000, 1)
+        log.info("upstream.called", upstream=name, succeeded=call.succeeded, ms=ms)
         UPSTREAM_CALLS.labels(name, "ok" if call.succeeded else "failed").inc()
         # A call that was cut short by its request says nothing against the upstream.
         if call.succeeded or timeout_s >= most_s / 2:

@@ -71,9 +71,9 @@ class DrainingWorker:
         self.was_told.set()
         self.worker.stop()
 
-    async def drain(self, running: asyncio.Future[None]) -> None:
+    async def drain(self, running: asyncio.Future[Any]) -> None:
         log.info("worker.draining", grace_s=settings.WORKER_GRACE_S)
-        again = asyncio.ensure_future(self.was_told_again.wait())
+        again: asyncio.Future[Any] = asyncio.ensure_future(self.was_told_again.wait())
         await asyncio.wait(
             {running, again},
             timeout=settings.WORKER_GRACE_S,

@@ -40,6 +40,9 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_min_messages": "error",
+    # Without the statement and the values that an error is about: they may be secrets.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
     "log_checkpoints": "off",
     # Development data: it survives a kill of the server, not a power cut.
     "fsync": "off",

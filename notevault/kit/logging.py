@@ -139,8 +139,9 @@ def _log_uncaught(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     if issubclass(kind, KeyboardInterrupt):
-        return sys.__excepthook__(kind, error, trace)
-    structlog.get_logger("notevault").critical("process.failed", exc_info=(kind, error, trace))
+        sys.__excepthook__(kind, error, trace)
+    else:
+        structlog.get_logger("notevault").critical("process.failed", exc_info=(kind, error, trace))
 
 
 def _formatter(as_json: bool) -> dict[str, Any]:

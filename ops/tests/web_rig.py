@@ -107,7 +107,7 @@ def free_port():
 
 
 def launch(app, *options, port, pass_fds=(), **environment):
-    out, errors = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+    out, errors = (tempfile.TemporaryFile() for _ in range(2))  # noqa: SIM115 closed by `stop`
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py"),
