@@ -18,6 +18,10 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except (ImproperlyConfigured, EmbeddedPostgresError) as error:
+        if sys.argv[1:2] == ["doctor"]:
+            from ops.doctor.paper import refusal
+
+            sys.exit(refusal(str(error), as_json="--json" in sys.argv))
         sys.exit(str(error))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from alerts import desk, kinds, receivers
@@ -33,14 +33,14 @@ class Deliveries(ReadOnlyRows):
         return rows
 
     @admin.display(description="Attempts")
-    def tries(self, row: AlertDelivery) -> SafeString | str:
+    def tries(self, row: AlertDelivery) -> SafeString:
         attempts = sorted(row.attempts.all(), key=lambda attempt: attempt.pk)
         shown = attempts[-SHOWN_ATTEMPTS:]
         lines = format_html_join(
-            "", "{:%d %b %H:%M:%S} UTC: {}<br>", ((a.at, str(a)) for a in shown)
+            "", "{} UTC: {}<br>", ((f"{one.at:%d %b %H:%M:%S}", str(one)) for one in shown)
         )
         earlier = len(attempts) - len(shown)
-        return f"{earlier} earlier, then " + lines if earlier else lines
+        return format_html("{} earlier, then<br>{}", earlier, lines) if earlier else lines
 
 
 class _Handled(ReadOnlyAdmin):

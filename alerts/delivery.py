@@ -22,7 +22,7 @@ from alerts.models import Alert, AlertDelivery, DeliveryAttempt, Severity
 from alerts.services import raise_alert
 from alerts.states import AlertState, DeliveryState, News
 from notevault.kit import crash
-from notevault.kit.logging import redact, redact_text
+from notevault.kit.redaction import redact, redact_text
 from ops import upstream
 from ops.instruments import count
 from ops.transactions import use_case
@@ -63,7 +63,10 @@ def send(*, delivery_id: UUID, now: datetime) -> None:
     answer = _ask(channel, message)
     ms = round((time.perf_counter() - started) * 1000)
     crash.point("alerts.sent_not_marked")
-    if _record(delivery_id=delivery_id, channel=channel, told=message, answer=answer, ms=ms):
+    must_retry = _record(
+        delivery_id=delivery_id, channel=channel, told=message, answer=answer, ms=ms
+    )
+    if must_retry:
         raise NotDelivered(f"{channel.name}: {answer.error}")
 
 

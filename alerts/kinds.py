@@ -60,7 +60,14 @@ KINDS = (
         "alerts.test",
         Severity.WARNING,
         "Somebody tried whether alerts arrive.",
-        "Nothing: it arrived.",
+        "Nothing is to be done: it arrived.",
+    ),
+    Kind(
+        "ops.backup_old",
+        Severity.HIGH,
+        "No backup was restored and found right for more than 26 hours.",
+        "Run `manage.py backup_verify` and read its error; run `manage.py backup` if the newest "
+        "backup is old. Look at the nightly job that does both, and at the space that is left.",
     ),
     Kind(
         "ops.breaker_changed",

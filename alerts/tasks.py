@@ -22,12 +22,12 @@ SENDING = Retries(
 )
 
 
-@job(queue="alerts")
+@job(queue="alerts", kind="alert")
 def deliver_alert(*, alert_id: str, round_number: int = 1) -> None:
     delivery.fan_out(alert_id=UUID(alert_id), round_number=round_number, now=clock.now())
 
 
-@job(queue="alerts", retries=SENDING)
+@job(queue="alerts", retries=SENDING, kind="alert")
 def send_delivery(*, delivery_id: str) -> None:
     try:
         delivery.send(delivery_id=UUID(delivery_id), now=clock.now())

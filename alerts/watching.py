@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Min
+from django.db.models import Count, Max, Min
 
 from alerts.models import Alert, AlertDelivery, Severity
 from alerts.services import raise_alert, resolve_alert, short_key
 from alerts.states import UNRESOLVED, DeliveryState
-from ops.models import DeadLetter
+from ops.backup.health import TOO_OLD
+from ops.models import Backup, DeadLetter
 from ops.states import LetterState
 from ops.transactions import use_case
 
@@ -25,6 +26,7 @@ REMIND_AFTER = timedelta(hours=24)
 def watch_everything(*, now: datetime) -> None:
     watch_dead_letters(now=now)
     watch_channels(now=now)
+    watch_backups(now=now)
 
 
 def watch(
@@ -89,6 +91,22 @@ def watch_channels(*, now: datetime) -> None:
     told = Alert.objects.filter(kind="alerts.channel_failing", state__in=UNRESOLVED)
     for key in set(told.values_list("dedupe_key", flat=True)) - set(map(_failing, failing)):
         resolve_alert(dedupe_key=key, now=now)
+
+
+@use_case
+def watch_backups(*, now: datetime) -> None:
+    """Where backups are made, one must be restored and found right every day."""
+    found = Backup.objects.aggregate(first=Min("finished_at"), verified=Max("verified_at"))
+    since = found["verified"] or found["first"]
+    watch(
+        is_wrong=since is not None and now - since > TOO_OLD,
+        kind="ops.backup_old",
+        severity=Severity.HIGH,
+        message=f"No backup was found right since {since:%d %b, %H:%M} UTC." if since else "",
+        metadata={"verified_at": found["verified"].isoformat() if found["verified"] else ""},
+        dedupe_key="backup-old",
+        now=now,
+    )
 
 
 def failing_channels(*, now: datetime) -> dict[str, datetime]:

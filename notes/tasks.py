@@ -9,6 +9,6 @@ from notevault.kit import clock
 from ops.jobs import job
 
 
-@job(queue="files")
+@job(queue="files", kind="file")
 def remove_unused_file(*, file_id: str) -> None:
     services.remove_unused_file(file_id=UUID(file_id), now=clock.now())

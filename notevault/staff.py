@@ -57,6 +57,7 @@ VIEW_OPS = (
     "ops.view_breakermove",
     "ops.view_deadletter",
     "ops.view_deadlettermove",
+    "ops.view_failedrun",
     "ops.view_backup",
 )
 VIEW_ALERTS = (

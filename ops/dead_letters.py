@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from notevault.kit.logging import redact_text
+from notevault.kit.redaction import redact_text
 from ops.models import DeadLetter, FailedRun
 from ops.revival import Revival
 from ops.states import LetterState

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
 import structlog
 from asgiref.sync import async_to_sync
 from django.conf import settings
@@ -12,9 +15,10 @@ from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.jobs import Status
 
 from notevault.kit import clock
-from ops import jobs, replay, upkeep
+from ops import bulk, jobs, replay, upkeep
 from ops.heartbeats import STALLED_AFTER_S
 from ops.jobs import Queue, Retries, RetryLater, periodic
+from ops.selection import Selection
 
 KEEP_JOBS_HOURS = 72
 
@@ -57,6 +61,25 @@ def _retries_of(task_name: str) -> Retries | None:
 def replay_due() -> None:
     """Replay the dead letters whose time has come."""
     replay.replay_due(now=clock.now())
+
+
+@jobs.job(queue="ops", kind="letters")
+def act_on_letters(
+    *,
+    deed: bulk.Deed,
+    selection: dict[str, Any],
+    why: str,
+    actor_id: str | None,
+    after: str | None,
+) -> None:
+    bulk.run_batch(
+        deed=deed,
+        selection=Selection.from_json(selection),
+        why=why,
+        actor_id=UUID(actor_id) if actor_id else None,
+        after=UUID(after) if after else None,
+        now=clock.now(),
+    )
 
 
 @periodic("*/5 * * * *", queue="ops")

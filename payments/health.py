@@ -15,8 +15,6 @@ from payments.models import LedgerProof, Payment, WebhookEvent
 
 # The proof runs each hour; one may be missed while a worker is replaced.
 PROOF_MAX_AGE = timedelta(hours=2, minutes=30)
-# After a capture, which is an event too. By then Razorpay has repeated it several times.
-SILENCE = timedelta(minutes=15)
 
 
 def key_mode() -> str:
@@ -59,12 +57,14 @@ class Webhooks(Check):
 
 
 def paid_in_silence(*, last_event_at: datetime | None, now: datetime) -> bool:
-    """True when money has come since the last event, and its own should be here."""
-    captured = Payment.objects.filter(captured_at__lte=now - SILENCE).order_by("-pk")
+    """True when money has come since the last event, and its own should be here. Never when
+    WEBHOOKS_SILENT_MIN is 0."""
+    silence = timedelta(minutes=settings.WEBHOOKS_SILENT_MIN)
+    captured = Payment.objects.filter(captured_at__lte=now - silence).order_by("-pk")
     captured_at = captured.values_list("captured_at", flat=True).first()
-    if captured_at is None:
+    if captured_at is None or not silence:
         return False
-    return last_event_at is None or last_event_at < captured_at - SILENCE
+    return last_event_at is None or last_event_at < captured_at - silence
 
 
 @dataclass

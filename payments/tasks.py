@@ -27,7 +27,7 @@ from payments import (
 from payments.gateways.base import NO_ANSWER
 from payments.invoices import issuing
 from payments.reconciliation import runs
-from payments.webhooks import handlers
+from payments.webhooks import handlers, silence
 
 # Pauses double from a second to a quarter of an hour: about a day in all.
 A_DAY = Retries(attempts=140, first_s=1, longest_s=900)
@@ -38,7 +38,7 @@ NEWS_MISSING = (
 )
 
 
-@job(queue="payments", retries=A_DAY)
+@job(queue="payments", retries=A_DAY, kind="webhook_event")
 def handle_event(*, event_id: str) -> None:
     try:
         handlers.handle(event_id=UUID(event_id), now=clock.now())
@@ -47,7 +47,7 @@ def handle_event(*, event_id: str) -> None:
     crash.point("settlement.committed")
 
 
-@job(queue="payments", retries=A_DAY)
+@job(queue="payments", retries=A_DAY, kind="refund")
 def send_refund(*, refund_id: str) -> None:
     try:
         refunds.send_refund(refund_id=UUID(refund_id), now=clock.now())
@@ -55,7 +55,7 @@ def send_refund(*, refund_id: str) -> None:
         raise RetryLater(f"{type(error).__name__}: {error}") from error
 
 
-@job(queue="files", retries=A_DAY)
+@job(queue="files", retries=A_DAY, kind="file")
 def check_refunded_files(*, refund_request_id: str) -> None:
     try:
         refund_requests.check_files(request_id=UUID(refund_request_id), now=clock.now())
@@ -63,7 +63,7 @@ def check_refunded_files(*, refund_request_id: str) -> None:
         raise RetryLater(error.detail) from error
 
 
-@job(queue="payments", retries=A_DAY)
+@job(queue="payments", retries=A_DAY, kind="refund")
 def take_in_refunds(*, gateway_payment_id: str) -> None:
     try:
         refunds.take_in_refunds(
@@ -73,7 +73,7 @@ def take_in_refunds(*, gateway_payment_id: str) -> None:
         raise RetryLater(f"{type(error).__name__}: {error}") from error
 
 
-@job(queue="payments", retries=A_DAY)
+@job(queue="payments", retries=A_DAY, kind="order")
 def check_order(*, order_id: str) -> None:
     try:
         decided = polling.check_order(order_id=UUID(order_id), now=clock.now())
@@ -83,7 +83,7 @@ def check_order(*, order_id: str) -> None:
         raise RetryLater("the payment is neither captured nor failed yet")
 
 
-@job(queue="payments", retries=A_DAY)
+@job(queue="payments", retries=A_DAY, kind="order")
 def capture_held(*, order_id: str) -> None:
     try:
         decided = polling.capture_held(order_id=UUID(order_id), now=clock.now())
@@ -93,22 +93,22 @@ def capture_held(*, order_id: str) -> None:
         raise RetryLater("the money is still only held")
 
 
-@job(queue="payments")
+@job(queue="payments", kind="order")
 def close_overtaken_order(*, order_id: str) -> None:
     checkout.close_overtaken_order(order_id=UUID(order_id), now=clock.now())
 
 
-@job(queue="payments", retries=A_DAY)
+@job(queue="payments", retries=A_DAY, kind="order")
 def restore_kept(*, order_id: str) -> None:
     fulfilment.restore_kept(order_id=UUID(order_id), now=clock.now())
 
 
-@job(queue="payments", retries=A_DAY)
+@job(queue="payments", retries=A_DAY, kind="invoice")
 def issue_invoice(*, order_id: str) -> None:
     issuing.issue_invoice(order_id=UUID(order_id), now=clock.now())
 
 
-@job(queue="payments", retries=A_DAY)
+@job(queue="payments", retries=A_DAY, kind="invoice")
 def issue_credit_note(*, refund_id: str | None = None, dispute_id: str | None = None) -> None:
     """Of a refund or of a dispute: one of the two is named."""
     issuing.issue_credit_note(
@@ -118,22 +118,22 @@ def issue_credit_note(*, refund_id: str | None = None, dispute_id: str | None = 
     )
 
 
-@job(queue="payments", retries=A_DAY)
+@job(queue="payments", retries=A_DAY, kind="invoice")
 def issue_debit_note(*, refund_id: str) -> None:
     issuing.issue_debit_note(refund_id=UUID(refund_id), now=clock.now())
 
 
-@job(queue="mails", retries=A_DAY)
+@job(queue="mails", retries=A_DAY, kind="mail")
 def mail_sale(*, order_id: str) -> None:
     mails.tell_each_of_sale(order_id=UUID(order_id))
 
 
-@job(queue="mails", retries=A_DAY)
+@job(queue="mails", retries=A_DAY, kind="mail")
 def mail_paid(*, payout_ids: list[str]) -> None:
     mails.tell_each_of_paid(payout_ids=[UUID(payout_id) for payout_id in payout_ids])
 
 
-@job(queue="mails", retries=A_DAY)
+@job(queue="mails", retries=A_DAY, kind="mail")
 def send_mail(*, kind: str, subject_id: str, recipient_id: str) -> None:
     try:
         mails.send(
@@ -202,6 +202,11 @@ def find_unheard_disputes() -> None:
         disputes.find_unheard(now=clock.now())
 
 
+@periodic("*/5 * * * *", queue="sweepers")
+def watch_for_silence() -> None:
+    silence.watch_silence(now=clock.now())
+
+
 @periodic("7 * * * *", queue="payments")
 def release_escrow() -> None:
     for _ in escrow.release_due(now=clock.now()):
@@ -219,7 +224,7 @@ def prove_promises() -> None:
     proofs.prove_promises(now=clock.now())
 
 
-@job(queue="payments", retries=A_DAY)
+@job(queue="payments", retries=A_DAY, kind="reconciliation")
 def reconcile(*, start: str, end: str) -> None:
     """Days in ISO form, both included. Defer it with `once_per`: one run sees it all."""
     try:

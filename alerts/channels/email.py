@@ -10,7 +10,7 @@ from django.core.mail import EmailMessage, get_connection
 
 from alerts.channels.port import Answer, Channel, Message, digest, one_line
 from alerts.channels.wire import TIMEOUT_S
-from notevault.kit.logging import redact_text
+from notevault.kit.redaction import redact_text
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ import orjson
 from alerts.channels import wire
 from alerts.channels.port import Answer, Channel, Message, digest, one_line
 from notevault.kit import clock
-from notevault.kit.logging import redact_text
+from notevault.kit.redaction import redact_text
 
 GONE = 410
 PAUSING = (429, 503)

@@ -9,11 +9,12 @@ import structlog
 from django.db import transaction
 
 from alerts.models import Alert, Severity
-from alerts.services import raise_alert
+from alerts.services import NotInCatalogue, raise_alert, resolve_alert
 
 pytestmark = pytest.mark.django_db
 
 DELIVER = "alerts.tasks.deliver_alert"
+SEND = "alerts.tasks.send_delivery"
 MATTER = {
     "kind": "accounts.refresh_reused",
     "severity": Severity.HIGH,
@@ -38,14 +39,15 @@ class TestRaiseAlert:
         assert (alert.message, alert.metadata) == ("A token was used again.", {"user_id": "u1"})
         assert (alert.request_id, alert.count) == ("caller-id", 1)
         assert (alert.raised_at, alert.last_raised_at, alert.delivered_at) == (now, now, None)
-        assert run_jobs() == [DELIVER]
+        assert run_jobs() == [DELIVER, SEND]
 
     def test_needs_no_request_and_no_metadata(self, now):
         alert = raise_alert(**MATTER, now=now)
 
         assert (alert.request_id, alert.metadata) == ("", {})
 
-    def test_cuts_what_is_too_long_instead_of_failing(self, now):
+    def test_cuts_what_is_too_long_instead_of_failing(self, now, settings):
+        settings.ALERT_KINDS_STRICT = False
         alert = raise_alert(
             kind="k" * 100, severity=Severity.HIGH, message="m" * 900, dedupe_key="d" * 300, now=now
         )
@@ -80,7 +82,7 @@ class TestStorm:
         assert answers == [None, None, None]
         assert (alert.count, alert.raised_at) == (4, now)
         assert alert.last_raised_at == now + timedelta(seconds=299)
-        assert run_jobs() == [DELIVER]
+        assert run_jobs() == [DELIVER, SEND]
 
     def test_is_told_again_after_five_minutes(self, now, run_jobs):
         raise_alert(**MATTER, now=now)
@@ -90,7 +92,7 @@ class TestStorm:
 
         assert again.count == 1
         assert sorted(Alert.objects.values_list("count", flat=True)) == [1, 2]
-        assert run_jobs() == [DELIVER] * 2
+        assert run_jobs() == [DELIVER, DELIVER, SEND, SEND]
 
     def test_counts_on_the_latest_alert(self, now):
         raise_alert(**MATTER, now=now)
@@ -106,7 +108,64 @@ class TestStorm:
         raise_alert(**{**MATTER, "dedupe_key": "session-2"}, now=now)
 
         assert Alert.objects.count() == 2
-        assert run_jobs() == [DELIVER] * 2
+        assert run_jobs() == [DELIVER, DELIVER, SEND, SEND]
+
+
+class TestAKind:
+    @pytest.mark.parametrize(
+        "wrong", [{"kind": "accounts.nothing_of_the_kind"}, {"severity": Severity.WARNING}]
+    )
+    def test_that_the_catalogue_lacks_is_a_mistake_while_developing(self, now, wrong):
+        with pytest.raises(NotInCatalogue, match=r"see alerts/kinds\.py"):
+            raise_alert(**{**MATTER, **wrong}, now=now)
+
+        assert Alert.objects.count() == 0
+
+    def test_that_the_catalogue_lacks_is_delivered_all_the_same_in_production(
+        self, now, settings, run_jobs
+    ):
+        settings.ALERT_KINDS_STRICT = False
+
+        raise_alert(**{**MATTER, "kind": "accounts.nothing_of_the_kind"}, now=now)
+
+        assert run_jobs() == [DELIVER, SEND]
+
+
+class TestResolveAlert:
+    def test_ends_every_alert_of_the_matter_and_no_other(self, now, run_jobs):
+        raise_alert(**MATTER, now=now)
+        raise_alert(**MATTER, now=now + timedelta(minutes=6))
+        raise_alert(**{**MATTER, "dedupe_key": "session-2"}, now=now)
+
+        ended = resolve_alert(dedupe_key="session-1", now=now, why="the thief is caught")
+
+        states = Alert.objects.order_by("pk").values_list("state", flat=True)
+        assert (ended, list(states)) == (2, ["resolved", "resolved", "open"])
+        assert Alert.objects.first().moves.get().why == "the thief is caught"
+
+    def test_of_nothing_is_no_error(self, now):
+        assert resolve_alert(dedupe_key="session-1", now=now) == 0
+
+    def test_finds_a_long_key_too(self, now):
+        raise_alert(**{**MATTER, "dedupe_key": "d" * 300}, now=now)
+
+        assert resolve_alert(dedupe_key="d" * 300, now=now) == 1
+
+    def test_lets_the_next_one_be_told_at_once_and_as_another_incident(self, now, run_jobs):
+        first = raise_alert(**MATTER, now=now)
+        resolve_alert(dedupe_key="session-1", now=now)
+
+        again = raise_alert(**MATTER, now=now + timedelta(seconds=10))
+
+        assert again is not None
+        assert again.incident_id != first.incident_id
+
+    def test_is_what_parts_incidents(self, now):
+        first = raise_alert(**MATTER, now=now)
+        second = raise_alert(**MATTER, now=now + timedelta(minutes=5))
+        third = raise_alert(**MATTER, now=now + timedelta(minutes=10))
+
+        assert first.pk == first.incident_id == second.incident_id == third.incident_id
 
 
 @pytest.mark.django_db(transaction=True)

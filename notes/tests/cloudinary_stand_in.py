@@ -47,6 +47,7 @@ class CloudinaryStandIn:
     answer_after_s: float = 0.0
     failure: tuple[int, bytes] | None = None
     hanging: bool = False
+    delivers_pdf: bool = True
     stopping: Event = field(default_factory=Event)
 
     def fail_with(self, status: int, body: bytes | None = None) -> None:
@@ -172,6 +173,8 @@ class _Handler(BaseHTTPRequestHandler):
         content = self.stand_in.assets.get((resource_type, query["type"], query["public_id"]))
         if content is None:
             raise Refused(404, f"Resource not found - {query['public_id']}")
+        if not self.stand_in.delivers_pdf:
+            raise Refused(401, "deny or ACL failure")
         self.send(200, content, content_type="application/pdf")
 
     def check_signed_lately(self, form: dict[str, Any]) -> None:

@@ -7,8 +7,8 @@ share one chain of processors, so a line of a third-party package is redacted as
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Mapping
+import sys
+from types import TracebackType
 from typing import Any
 
 import orjson
@@ -16,70 +16,34 @@ import structlog
 from django.core.exceptions import ImproperlyConfigured
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-REDACTED = "[redacted]"
+from notevault.kit.redaction import of_key, redact_text
 
-_SECRET_KEY = re.compile(
-    r"passw(or)?d|secret|token|signature|authorization|cookie|api[_-]?key|otp|card_?number|account_?number|cvv",
-    re.IGNORECASE,
-)
-# Each pattern starts at the edge of a word and is bounded, so that no text takes long.
-_URL_PASSWORD = re.compile(r"(://[^\s/:@]{0,200}:)[^\s@]{1,500}@")
-_EMAIL = re.compile(r"[\w.%+-]{1,64}@[\w.-]{1,255}\.\w{2,24}")
-_JWT = re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
-_PAIR = re.compile(
-    r"""(?isx)(?<![\w-])
-        (?:([\w-]*(?:authorization|cookie))|([\w-]*(?:passw(?:or)?d|secret|token|signature|
-            api[_-]?key|otp|sessionid|card_?number|account_?number|cvv)))
-        \\*["']?\s*[=:]\s*
-        (?:b?(?P<quote>\\*["']).{0,2000}?(?<!\\)(?P=quote)  # up to the same quote, unescaped
-            |b?\\*["'][^\n]*  # one that is never closed
-            |(?(1)[^\n"']+|[^\s"'&,;}\]]+))"""
-)
-_HEX = re.compile(r"\b[0-9a-f]{64,}\b", re.IGNORECASE)
-_INT64 = range(-(2**63), 2**64)
-
-
-def redact_text(text: str) -> str:
-    """The text without tokens, signatures, `password=…` pairs and e-mail addresses."""
-    if not text.isascii():  # half a surrogate pair cannot be written
-        text = text.encode(errors="backslashreplace").decode()
-    if "@" in text:
-        text = _EMAIL.sub(REDACTED, _URL_PASSWORD.sub(rf"\1{REDACTED}@", text))
-    if "eyJ" in text:
-        text = _JWT.sub(REDACTED, text)
-    text = _PAIR.sub(lambda pair: f"{pair[1] or pair[2]}={REDACTED}", text)
-    return _HEX.sub(REDACTED, text)
-
-
-def redact(value: Any, depth: int = 0) -> Any:
-    """The value without secrets, and as JSON can hold it."""
-    if isinstance(value, str):
-        return redact_text(value)
-    if value is None or isinstance(value, (bool, float)):
-        return value
-    if isinstance(value, int) and value in _INT64:
-        return value
-    if depth > 6:
-        return REDACTED
-    if isinstance(value, Mapping):
-        return {
-            redact_text(str(key)): REDACTED
-            if _SECRET_KEY.search(str(key))
-            else redact(item, depth + 1)
-            for key, item in value.items()
-        }
-    if isinstance(value, (list, tuple, set)):
-        return [redact(item, depth + 1) for item in value]
-    return redact_text(str(value))
+# Names that our own processors write.
+_OURS = {"level", "logger", "time"}
+# Some readers end a line at these, and a terminal obeys others.
+_CONTROLS = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
+_ESCAPED = {code: f"\\x{code:02x}" for code in range(0x20)} | _CONTROLS
+_BLOCKS = {"exception", "stack"}
 
 
 def redact_event(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    clean: EventDict = redact(event)
-    return clean
+    return {
+        redact_text(key): value if key in _OURS else of_key(key, value)
+        for key, value in event.items()
+    }
 
 
 def to_json(event: Any, **_: Any) -> str:
-    return orjson.dumps(event, default=str).decode()
+    line = orjson.dumps(event, default=str).decode()
+    return line if line.isascii() else line.translate(_CONTROLS)
+
+
+def escape_controls(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """For the console: a value cannot end its line, nor colour what follows."""
+    return {
+        key: value.translate(_ESCAPED) if isinstance(value, str) and key not in _BLOCKS else value
+        for key, value in event.items()
+    }
 
 
 # Python's names, and those of pino and winston, which an existing LOG_LEVEL may hold.
@@ -123,6 +87,8 @@ _SHARED: list[Processor] = [
     structlog.processors.format_exc_info,
 ]
 _LEVEL_OF = {
+    # Without the handler of Django's own, which writes whole paths while DEBUG is on.
+    "django": {"handlers": [], "level": "INFO"},
     "django.request": {"level": "ERROR"},
     # One line a request is ours (kit/correlation.py); theirs repeats it.
     "django.server": {"handlers": [], "level": "ERROR", "propagate": False},
@@ -133,7 +99,14 @@ _LEVEL_OF = {
 
 
 def configure(*, level: str, as_json: bool) -> dict[str, Any]:
-    """Set structlog up and return Django's LOGGING for the same format."""
+    """Set structlog up and return Django's LOGGING for the same format.
+
+    `level` is for our own lines. Other packages start at INFO: their debug lines hold whole
+    statements, headers and URLs.
+    """
+    logging.captureWarnings(True)
+    if as_json:
+        sys.excepthook = _log_uncaught
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -157,16 +130,24 @@ def configure(*, level: str, as_json: bool) -> dict[str, Any]:
                 "formatter": "structured",
             }
         },
-        "root": {"handlers": ["stdout"], "level": level},
-        "loggers": _LEVEL_OF,
+        "root": {"handlers": ["stdout"], "level": "INFO" if level == "DEBUG" else level},
+        "loggers": {**_LEVEL_OF, "notevault": {"level": level}},
     }
 
 
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return sys.__excepthook__(kind, error, trace)
+    structlog.get_logger("notevault").critical("process.failed", exc_info=(kind, error, trace))
+
+
 def _formatter(as_json: bool) -> dict[str, Any]:
-    renderer: Processor = (
-        structlog.processors.JSONRenderer(serializer=to_json)
+    to_text: list[Processor] = (
+        [structlog.processors.JSONRenderer(serializer=to_json)]
         if as_json
-        else structlog.dev.ConsoleRenderer(colors=False)
+        else [escape_controls, structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
     )
     return {
         "()": structlog.stdlib.ProcessorFormatter,
@@ -174,6 +155,6 @@ def _formatter(as_json: bool) -> dict[str, Any]:
         "processors": [
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             redact_event,
-            renderer,
+            *to_text,
         ],
     }

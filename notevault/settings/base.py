@@ -334,6 +334,22 @@ HEALTH_CHECKS = {
     "configuration": "ops.health.configuration.Configuration",
 }
 
+# What `manage.py doctor` looks at, topic by topic
+DOCTOR = {
+    "database": "ops.doctor.database.examine",
+    "connections": "ops.doctor.connections.examine",
+    "migrations": "ops.doctor.migrations.examine",
+    "secrets": "ops.doctor.secrets.examine",
+    "site": "ops.doctor.site.examine",
+    "gateway": "payments.doctor.examine",
+    "storage": "notes.doctor.examine",
+    "alerts": "alerts.doctor.examine",
+    "mail": "ops.doctor.mail.examine",
+    "jobs": "ops.doctor.running.examine_jobs",
+    "backups": "ops.doctor.backups.examine",
+    "machine": "ops.doctor.running.examine_machine",
+}
+
 # Alerts. The log gets them all, whatever else is set.
 ALERT_ALLOW_PRIVATE = env.bool("ALERT_ALLOW_PRIVATE", default=False)
 PAGERDUTY_ROUTING_KEY = alerts.routing_key(env.str("PAGERDUTY_ROUTING_KEY", default=""))
@@ -367,8 +383,9 @@ PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 PROCRASTINATE_ON_APP_READY = "ops.jobs.use_queue"
 # How long a dead letter is kept that was resolved or discarded. Jobs that failed are three
 # days in the queue, and a job without a letter is buried.
-DEAD_LETTERS_KEPT = timedelta(days=env.int("DEAD_LETTERS_KEPT_DAYS", default=30))
-if timedelta(days=4) > DEAD_LETTERS_KEPT:
+_days = env.int("DEAD_LETTERS_KEPT_DAYS", default=30)
+DEAD_LETTERS_KEPT = timedelta(days=_days)
+if _days < 4:
     raise ImproperlyConfigured("DEAD_LETTERS_KEPT_DAYS must be at least 4")
 # Tasks whose discarded letters the promises count on (`manage.py verify_ledger`).
 DISCARDED_LETTERS_THAT_STAY = "payments.invariants.ANSWERING"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -56,9 +56,7 @@ def from_url(url: str, *, pool_size: int, timeouts: Timeouts = Timeouts()) -> di
     pgbouncer takes no timeouts from its clients. With `pgbouncer=true` the role has to have
     them: `ALTER ROLE notevault SET statement_timeout = '10s'`, and so on.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in SCHEMES:
-        raise ImproperlyConfigured("DATABASE_URL must start with postgresql://")
+    parts = _parts_of(url)
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
     schema = given.pop("schema", "public")
     limit = given.pop("connection_limit", str(pool_size))
@@ -100,6 +98,20 @@ def pool_options(size: int, timeout_s: int) -> dict[str, Any]:
         raise ImproperlyConfigured("connection_limit and pool_timeout must be at least 1")
     wait_s = min(timeout_s, LONGEST_POOL_WAIT_S)
     return {"pool": {"min_size": 1, "max_size": size, "timeout": wait_s}}
+
+
+def _parts_of(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 parsed when it is read
+    except ValueError:  # it may quote a part of the password
+        raise ImproperlyConfigured(
+            "DATABASE_URL is no URL: its host and port cannot be read. What is special in the "
+            "password is percent-encoded: %2F is a slash, %40 an at sign."
+        ) from None
+    if parts.scheme not in SCHEMES:
+        raise ImproperlyConfigured("DATABASE_URL must start with postgresql://")
+    return parts
 
 
 def _whole(text: str) -> int:

@@ -61,11 +61,11 @@ def refuse_bad_secrets(given: Mapping[str, str], *, example: Path) -> None:
     missing = [name for name in REQUIRED if not given.get(name, "").strip()]
     if missing:
         raise ImproperlyConfigured(f"Missing in the environment: {', '.join(missing)}.")
-    published = _published_values(example)
+    published = published_values(example)
     default = [
         name
         for name in (*SECRETS, *NOT_AS_PUBLISHED)
-        if _looks_default(name, given.get(name, ""), published)
+        if looks_default(name, given.get(name, ""), published)
     ]
     if default:
         raise ImproperlyConfigured(
@@ -75,7 +75,8 @@ def refuse_bad_secrets(given: Mapping[str, str], *, example: Path) -> None:
         )
 
 
-def _looks_default(name: str, value: str, published: Mapping[str, str]) -> bool:
+def looks_default(name: str, value: str, published: Mapping[str, str]) -> bool:
+    """An empty value is none: whether it is missed is another question."""
     if not value or value == published.get(name):
         return bool(value)
     return name in SECRETS and (
@@ -85,7 +86,8 @@ def _looks_default(name: str, value: str, published: Mapping[str, str]) -> bool:
     )
 
 
-def _published_values(example: Path) -> dict[str, str]:
+def published_values(example: Path) -> dict[str, str]:
+    """What the file shows to everybody."""
     lines = example.read_text().splitlines() if example.exists() else []
     pairs = (line.partition("=") for line in lines if not line.startswith("#"))
     return {name: value for name, _, value in pairs if value}

@@ -154,7 +154,7 @@ def _write(
     made = Manifest(
         name=name,
         database=database.name,
-        app_version=str(settings.SPECTACULAR_SETTINGS["VERSION"]),
+        app_version=settings.VERSION,
         server_version=snapshot.server_version,
         client_version=clients.version,
         started_at=now,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.db.models.functions import Now
 from health_check.exceptions import ServiceWarning
 from procrastinate.contrib.django.models import ProcrastinateWorker
@@ -38,14 +38,28 @@ FROM due ORDER BY queue_name
 """
 
 
+def due_jobs() -> list[tuple[str, int, float]]:
+    """Queue, how many jobs of it are due, and for how many seconds the oldest has been."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE)
+        return [(queue, jobs, float(age or 0)) for queue, jobs, age in cursor.fetchall()]
+
+
+def oldest_due_s() -> float:
+    """Of all queues; 0 when nothing is due."""
+    return max((age for *_, age in due_jobs()), default=0.0)
+
+
+def open_letters() -> QuerySet[DeadLetter]:
+    return DeadLetter.objects.filter(state=LetterState.OPEN)
+
+
 @dataclass
 class Queue(Check):
     """No job that is due waits for long."""
 
     def run(self) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(_DUE)
-            rows = [(queue, jobs, float(age or 0)) for queue, jobs, age in cursor.fetchall()]
+        rows = due_jobs()
         self.details["due"] = {queue: jobs for queue, jobs, _ in rows}
         oldest_s = max((age for *_, age in rows), default=0.0)
         self.details["oldest_due_s"] = round(oldest_s, 1)
@@ -74,8 +88,7 @@ class DeadLetters(Check):
     """At most ten jobs have given up and wait for somebody."""
 
     def run(self) -> None:
-        open_letters = DeadLetter.objects.filter(state=LetterState.OPEN)
-        by_task = open_letters.values_list("task").annotate(count=Count("pk")).order_by("-count")
+        by_task = open_letters().values_list("task").annotate(count=Count("pk")).order_by("-count")
         tasks: dict[str, Any] = dict(by_task)
         self.details["open"] = total = sum(tasks.values())
         self.details["by_task"] = dict(list(tasks.items())[:MOST_TASKS_SHOWN])

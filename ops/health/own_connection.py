@@ -25,18 +25,16 @@ SILENCE_MS = 3000
 @contextmanager
 def own_connections() -> Iterator[None]:
     """Within it, this thread reaches each database by a connection of its own, on which
-    PostgreSQL gives a statement one second.
-
-    For a thread that has used no connection yet: it would be left open.
-    """
-    for alias in connections:
+    PostgreSQL gives a statement one second."""
+    before = {alias: connections[alias] for alias in connections}
+    for alias in before:
         connections[alias] = _connection_to(alias)
     try:
         yield
     finally:
-        for alias in connections:
+        for alias, connection in before.items():
             connections[alias].close()
-            del connections[alias]
+            connections[alias] = connection
 
 
 def _connection_to(alias: str) -> BaseDatabaseWrapper:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from urllib.parse import quote, urlencode
 
 import orjson
 import pytest
@@ -17,6 +16,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from ops import jobs
+from ops.tests.own_database import database_url
 from ops.tests.sample_tasks import HERE, QUEUE
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,14 +28,6 @@ import ops.tests.sample_tasks
 from django.core.management import call_command
 call_command("worker", "--queue", "tests", "--concurrency", "2")
 """
-
-
-def database_url():
-    """Of this test's own database."""
-    given = connection.settings_dict
-    where = urlencode({"host": given["HOST"], "port": given["PORT"]})
-    sign_in = f"{quote(given['USER'])}:{quote(given['PASSWORD'])}"
-    return f"postgresql://{sign_in}@/{given['NAME']}?{where}"
 
 
 def rows(statement):

@@ -7,8 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 
 import orjson
@@ -22,8 +23,7 @@ import time
 def application(environ, start_response):
     body = environ["wsgi.input"].read()
     path = environ["PATH_INFO"].strip("/")
-    if path == "fail":
-        raise ValueError("canary-of-the-application")
+    path = path.replace("health/live", "0")
     size = int(path.partition("big-")[2] or 0)
     time.sleep(0 if size else float(path or 0))
     answer = b"x" * size if size else b"done"
@@ -36,8 +36,9 @@ def application(environ, start_response):
 class Server:
     """One gunicorn. Its lines are read once it has ended."""
 
-    def __init__(self, process, port):
+    def __init__(self, process, port, out, errors):
         self.process, self.port = process, port
+        self.out, self.errors = out, errors
 
     def connect(self, receive_buffer=0):
         client = socket.socket()
@@ -79,9 +80,17 @@ class Server:
 
     def end(self):
         """Wait for its exit: the code, and the lines it wrote, each of which is JSON."""
-        out, errors = self.process.communicate(timeout=40)
-        assert errors == b""
-        return self.process.returncode, [orjson.loads(line) for line in out.splitlines()]
+        code = self.process.wait(40)
+        assert written(self.errors) == ""
+        return code, self.lines()
+
+    def lines(self):
+        return [orjson.loads(line) for line in written(self.out).splitlines()]
+
+
+def written(file):
+    """A file, and no pipe: a server would wait for its reader."""
+    return os.pread(file.fileno(), 2**28, 0).decode()
 
 
 def read(client):
@@ -98,6 +107,7 @@ def free_port():
 
 
 def launch(app, *options, port, pass_fds=(), **environment):
+    out, errors = tempfile.TemporaryFile(), tempfile.TemporaryFile()
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py"),
@@ -116,18 +126,19 @@ def launch(app, *options, port, pass_fds=(), **environment):
             "DJANGO_READ_DOT_ENV": "false",
             **environment,
         },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=out,
+        stderr=errors,
         pass_fds=pass_fds,
     )
-    return Server(process, port)
+    return Server(process, port, out, errors)
 
 
 def stop(server):
     if server.process.poll() is None:
         server.process.send_signal(signal.SIGQUIT)
-    with suppress(ValueError):  # its lines have been read
-        server.process.communicate(timeout=20)
+    server.process.wait(20)
+    server.out.close()
+    server.errors.close()
 
 
 def wait_until_it_answers(server, path="/0"):

@@ -96,6 +96,12 @@ class TestWebhooks:
 
         assert why(health.Webhooks()) == ""
 
+    def test_are_not_missed_where_nobody_wants_to_know(self, order, settings):
+        settings.WEBHOOKS_SILENT_MIN = 0
+        self.capture(order, ago=20 * MINUTE)
+
+        assert why(health.Webhooks()) == ""
+
     @pytest.mark.parametrize("last_event", [None, 120 * MINUTE])
     def test_are_missed_when_money_came_without_one(self, order, last_event):
         if last_event:

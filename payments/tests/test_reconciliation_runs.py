@@ -103,6 +103,30 @@ class TestABreak:
         assert Alert.objects.count() == 2
 
 
+class TestManyBreaks:
+    def test_of_one_kind_are_one_alert_with_their_count_and_references(self, shop, wrong):
+        other = shop.sell()
+        shop.post(f"/settlements/{other}/adjust", difference=-300)
+
+        shop.reconcile()
+
+        alert = Alert.objects.get()
+        named = {row["gateway_id"] for row in alert.metadata["breaks"]}
+        assert (alert.kind, alert.metadata["count"]) == ("payments.break_amount", 2)
+        assert alert.metadata["difference_paise"] == -400
+        assert named == {wrong, other}
+        assert ", and 1 more (-₹4.00)." in alert.message
+
+    def test_that_a_run_which_died_left_untold_are_told_of_after_the_next(self, shop, wrong):
+        shop.reconcile()
+        Alert.objects.all().delete()
+        ReconciliationBreak.objects.update(told_at=None)
+
+        shop.reconcile(later=TWO_HOURS)
+
+        assert Alert.objects.count() == 1
+
+
 class TestAClosedBreak:
     def test_keeps_who_closed_it_and_why(self, shop, wrong, moderator, now):
         shop.reconcile()

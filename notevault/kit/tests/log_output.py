@@ -41,11 +41,14 @@ def log_output(level: str = "INFO") -> Iterator[LogOutput]:
         if isinstance(handler, logging.StreamHandler)
         and isinstance(handler.formatter, structlog.stdlib.ProcessorFormatter)
     )
-    output, level_before = LogOutput(), root.level
+    output, loggers = LogOutput(), (root, logging.getLogger("notevault"))
+    levels_before = [logger.level for logger in loggers]
     stream_before = handler.setStream(output.stream)
-    root.setLevel(level)
+    for logger in loggers:
+        logger.setLevel(level)
     try:
         yield output
     finally:
-        root.setLevel(level_before)
+        for logger, before in zip(loggers, levels_before, strict=True):
+            logger.setLevel(before)
         handler.setStream(stream_before)

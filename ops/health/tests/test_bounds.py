@@ -103,7 +103,7 @@ def full_server(monkeypatch):
 
 class TestReady:
     def test_is_not_kept_by_a_pool_without_a_free_connection(self, client, exhausted_pool):
-        with within(1.5):
+        with within(2):
             assert get(client, "/health/ready") == READY
 
         assert exhausted_pool.get_stats()["requests_waiting"] == 0
@@ -113,7 +113,7 @@ class TestReady:
     ):
         readiness.migrations_applied()
 
-        with within(1.5):
+        with within(2):
             assert get(client, "/health/ready") == READY
 
     def test_is_untrue_of_a_server_that_is_full_before_this_process_came(self, client, full_server):
@@ -126,7 +126,7 @@ class TestReady:
         connection.close()
         pool = connection.pool
 
-        with ExitStack() as lent, within(1.5):
+        with ExitStack() as lent, within(2):
             for _ in range(pool.max_size):
                 lent.enter_context(pool.connection())
             assert get(client, "/health/ready") == NO_DATABASE
@@ -205,7 +205,7 @@ class TestDetailed:
     def test_waits_for_no_pool(self, client, exhausted_pool, lines):
         del lines["slow"]
 
-        with within(1.5):
+        with within(3):
             code, body = get(client, "/health/detailed")
 
         assert (code, body["status"]) == (200, "healthy")

@@ -1,0 +1,55 @@
+"""Whether there would be something to restore."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Max
+
+from ops.backup.health import TOO_OLD
+from ops.backup.programs import NoFittingProgram, find_clients
+from ops.doctor.finding import Finding, Visit, fail, judge, needs_database, ok
+from ops.models import Backup
+
+NIGHTLY = "Run `manage.py backup` and `manage.py backup_verify` each night (see deploy/)."
+
+
+@needs_database
+def examine(visit: Visit) -> Iterator[Finding]:
+    yield _programs()
+    yield judge(
+        bool(settings.BACKUP_URL),
+        level=visit.grave,
+        well="Backups have a place of their own.",
+        ill="BACKUP_URL is not set: backups have no place of their own.",
+        remedy="Set BACKUP_URL to a bucket in another account or region, such as s3://bucket/db.",
+    )
+    last = Backup.objects.aggregate(made=Max("finished_at"), verified=Max("verified_at"))
+    yield _age(visit, "made", last["made"])
+    yield _age(visit, "verified by restoring it", last["verified"])
+
+
+def _programs() -> Finding:
+    server = connection.get_database_version()[0]
+    try:
+        clients = find_clients(at_least=server)
+    except NoFittingProgram as error:
+        return fail(
+            f"No pg_dump here can read PostgreSQL {server}.",
+            str(error),
+        )
+    return ok(f"pg_dump {clients.version} can read PostgreSQL {server}.")
+
+
+def _age(visit: Visit, how: str, at: datetime | None) -> Finding:
+    hours = (visit.now - at).total_seconds() / 3600 if at else 0
+    return judge(
+        at is not None and visit.now - at <= TOO_OLD,
+        level=visit.grave,
+        well=f"A backup was {how} {hours:.0f} hours ago.",
+        ill=f"No backup was {how} for {hours:.0f} hours." if at else f"No backup was {how} yet.",
+        remedy=NIGHTLY,
+    )
