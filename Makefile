@@ -13,7 +13,7 @@ DEMO := DJANGO_SETTINGS_MODULE=notevault.settings.local DJANGO_READ_DOT_ENV=fals
 
 .DEFAULT_GOAL := help
 .PHONY: help demo clean-demo test full lint types imports migrations deploy-check schema \
-	fuzz chaos bench format migrate lock install hooks check
+	monitoring fuzz chaos bench format migrate lock install hooks check
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -28,7 +28,7 @@ test: .venv/test ## Set everything up and pass the tests
 	@$(RUN) -m pytest $(ARGS)
 
 full: .venv/test ## Every test, also the slow ones
-	@$(RUN) -m pytest -m "full or not full" $(ARGS)
+	@$(RUN) -m pytest -m "not monitoring" $(ARGS)
 	@$(MAKE) fuzz
 
 lint: .venv/test ## Style and bugs (ruff)
@@ -53,6 +53,15 @@ schema: .venv/test ## The OpenAPI schema has no warning
 	@DJANGO_READ_DOT_ENV=false $(RUN) manage.py spectacular --validate --fail-on-warn --file /dev/null
 
 check: lint types imports migrations deploy-check schema ## Every gate but the tests
+
+monitoring: .venv/test ## Rules, dashboards and a real Prometheus (needs promtool, amtool and theirs)
+	@for program in promtool prometheus amtool; do command -v $$program >/dev/null || { echo \
+		"$$program is missing. On Debian: apt-get install prometheus prometheus-alertmanager"; \
+		exit 1; }; done
+	@promtool check rules deploy/prometheus/rules.yml
+	@promtool test rules deploy/prometheus/rules*_test.yml
+	@amtool check-config deploy/prometheus/alertmanager.yml
+	@$(RUN) -m pytest -n 0 -m "monitoring or not monitoring" notevault/tests/monitoring $(ARGS)
 
 fuzz: .venv/test ## Schemathesis against a running server, 300 examples an operation
 	@DJANGO_READ_DOT_ENV=false $(RUN) manage.py fuzz $(ARGS)

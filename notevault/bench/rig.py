@@ -42,7 +42,7 @@ class Rig:
                 "DEBUG": "false",
                 "LOG_JSON": "true",
                 "LOG_LEVEL": "info",
-                "DATABASE_URL": _database_url(),
+                "DATABASE_URL": database_url(),
                 "CRASH_POINTS_DIR": "",
                 "METRICS_TOKEN": METRICS_TOKEN,
             }
@@ -140,7 +140,7 @@ class Rig:
         return left, time.monotonic() - begun
 
 
-def _database_url() -> str:
+def database_url() -> str:
     """The embedded server's, which by itself serves only processes that are debugged."""
     given = settings.DATABASES["default"]
     where = urlencode({"host": given["HOST"], "port": given["PORT"]})

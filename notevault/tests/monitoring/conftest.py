@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import socket
 from collections.abc import Iterator
@@ -81,9 +80,7 @@ def addresses(shop: Shop) -> dict[str, str]:
         "WEB_BIND": HOST,
         "PORT": shop.web.partition(":")[2],
         "WEB_WORKERS": "2",
-        "WORKER_BIND": HOST,
         "WORKER_PORT": shop.worker.partition(":")[2],
         "RAZORPAY_BASE_URL": NOWHERE,
         "CLOUDINARY_UPLOAD_PREFIX": NOWHERE,
-        "PATH": os.environ["PATH"],
     }
