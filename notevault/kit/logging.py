@@ -138,7 +138,8 @@ def configure(*, level: str, as_json: bool) -> dict[str, Any]:
 def _log_uncaught(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    if issubclass(kind, KeyboardInterrupt):
+    # Wrong settings fail before there is a handler, in words for whoever starts the program.
+    if issubclass(kind, KeyboardInterrupt) or not logging.getLogger().handlers:
         sys.__excepthook__(kind, error, trace)
     else:
         structlog.get_logger("notevault").critical("process.failed", exc_info=(kind, error, trace))

@@ -256,14 +256,15 @@ class TestProduction:
     def test_writes_its_log_to_stdout_as_json_and_takes_a_level_in_lower_case(self):
         result = start(
             "import structlog, logging;"
-            "structlog.get_logger('ours').debug('hello', password='canary');"
+            "structlog.get_logger('notevault.ours').debug('hello', password='canary');"
+            "logging.getLogger('theirs').debug('a whole statement');"
             "logging.getLogger('theirs').warning('a\\nb')",
             **GOOD,
             LOG_LEVEL="debug",
         )
 
         lines = [orjson.loads(line) for line in result.stdout.splitlines()]
-        said = [line for line in lines if line["logger"] in {"ours", "theirs"}]
+        said = [line for line in lines if line["logger"] in {"notevault.ours", "theirs"}]
         assert result.stderr == ""
         assert [(line["event"], line["level"]) for line in said] == [
             ("hello", "debug"),

@@ -1,0 +1,93 @@
+"""What is taken out of a line, and what stays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+import orjson
+import pytest
+
+from notevault.kit import logging as kit_logging
+from notevault.kit.redaction import redact, redact_text
+
+SECRET = "canary-opaque"
+CARDS = ("4111111111111111", "5555 5555 5555 4444", "3782-8224-6310-005", "6521111111111110")
+
+
+@dataclass
+class SignIn:
+    email: str
+    password: str
+
+
+class TestText:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            repr(SignIn("x", SECRET)),
+            repr(ValueError({"password1": SECRET})),
+            repr([("Authorization", f"Bearer {SECRET}")]),
+            repr([(b"cookie", f"sessionid={SECRET}".encode())]),
+            urlencode({"new_password": SECRET, "x": "1"}),
+            quote(orjson.dumps({"password": SECRET}).decode()),
+            orjson.dumps({"body": orjson.dumps({"token": SECRET}).decode()}).decode(),
+            f"token_hash='{SECRET}'",
+            f"{{'refresh': '{SECRET}'}}",
+            f"{SECRET}@okicici",
+            quote(f"{SECRET}@example.com"),
+            f"Key (name)=({SECRET}) already exists.",
+            f"Failing row contains (1, {SECRET}, 2026-11-24).",
+            f"invalid input syntax for type uuid: \"{SECRET}\"\nLINE 1: … '{SECRET}'::uuid\n  ^",
+        ],
+    )
+    def test_loses_what_stands_under_a_secret_name_or_looks_like_one(self, text):
+        assert "canary" not in redact_text(text)
+
+    @pytest.mark.parametrize("card", [*CARDS, "4111+1111+1111+1111", "4111%201111%201111%201111"])
+    def test_loses_card_numbers(self, card):
+        assert redact_text(f"paid with {card}, thank you") == "paid with [redacted], thank you"
+
+    @pytest.mark.parametrize("phone", ["+919876543210", "+91 98765 43210", "%2B919876543210"])
+    def test_loses_phone_numbers_of_india(self, phone):
+        assert phone not in redact_text(f"call {phone}.")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "order 4111111111111112 of 9876543210 paise",  # fails Luhn's test; could be anything
+            "at 1764020000000 ms",
+            "0198f0c2-4111-1111-1111-111111111111",
+            "the contact was told, the card was not charged",
+            "access to the note was granted",
+        ],
+    )
+    def test_keeps_what_is_no_secret(self, text):
+        assert redact_text(text) == text
+
+
+class TestValues:
+    def test_lose_a_card_that_is_a_number(self):
+        assert redact({"seen": 4111111111111111, "paise": 4_111_111}) == {
+            "seen": "[redacted]",
+            "paise": 4_111_111,
+        }
+
+    def test_lose_the_second_of_a_pair_whose_first_is_a_secret_name(self):
+        assert redact([("Cookie", SECRET), (b"token", SECRET)]) == [
+            ["Cookie", "[redacted]"],
+            ["token", "[redacted]"],
+        ]
+
+
+class TestLines:
+    @pytest.mark.parametrize("end", ["\n", "\r", "\u2028", "\u2029", "\x85", "\x9b31m", "\x1b[31m"])
+    def test_are_not_ended_by_a_value_in_json_nor_on_the_console(self, end):
+        event = {"event": f"a{end}b", f"key{end}": "x"}
+
+        line = kit_logging.to_json(event)
+        shown = kit_logging.escape_controls(None, "", {"event": f"a{end}b"})["event"]
+
+        assert orjson.loads(line) == event
+        assert line.isprintable()
+        assert shown.isprintable()
