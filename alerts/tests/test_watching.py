@@ -103,17 +103,35 @@ class TestABackup:
 
     @pytest.mark.parametrize("verified", [True, False])
     def test_that_nobody_found_right_for_a_day_is_alerted_of_until_one_is(self, now, verified):
-        watching.watch_backups(now=now)
         long_ago = now - timedelta(hours=27)
-        backup = self.make(long_ago, long_ago if verified else None)
+        self.make(long_ago, long_ago if verified else None)
 
         watching.watch_backups(now=now)
         was_told = told("ops.backup_old")
-        Backup.objects.filter(pk=backup.pk).update(verified_at=now - timedelta(hours=25))
+        self.make(now - timedelta(hours=25), now)
         watching.watch_backups(now=now)
 
         assert was_told == [("backup-old", "open")]
         assert told("ops.backup_old") == [("backup-old", "resolved")]
+
+    def test_that_is_old_is_alerted_of_however_lately_it_was_restored(self, now):
+        self.make(now - timedelta(hours=27), verified_at=now - timedelta(hours=1))
+
+        watching.watch_backups(now=now)
+
+        assert told("ops.backup_old") == [("backup-old", "open")]
+
+    def test_that_was_never_made_is_alerted_of(self, now):
+        watching.watch_backups(now=now)
+
+        assert Alert.objects.get().message == "No backup was ever made."
+
+    def test_is_not_asked_of_developers(self, now, settings):
+        settings.DEBUG = True
+
+        watching.watch_backups(now=now)
+
+        assert not Alert.objects.exists()
 
 
 class TestAChannel:
