@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Count, Min
 
+from alerts import delivery
 from alerts.models import Alert, AlertDelivery, Severity
 from alerts.services import raise_alert, resolve_alert, short_key
 from alerts.states import UNRESOLVED, DeliveryState
@@ -26,6 +27,7 @@ REMIND_AFTER = timedelta(hours=24)
 
 
 def watch_everything(*, now: datetime) -> None:
+    delivery.close_discarded(now=now)
     watch_dead_letters(now=now)
     watch_channels(now=now)
     watch_backups(now=now)
