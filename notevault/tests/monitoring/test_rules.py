@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from notevault.tests.monitoring.files import PROMETHEUS, RULE_TESTS, alerts, load, rules
 
@@ -49,6 +50,17 @@ class TestEachAlert:
 
         assert alert["for"] in {"1m", "2m", "3m", "5m", "10m", "15m", "1h", "90m"}
         assert "$value" in alert["annotations"]["description"] or alert["alert"] == "ApiDown"
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_has_a_runbook_where_it_says(self, name: str) -> None:
+        guide = (settings.BASE_DIR / "deploy" / "README.md").read_text()
+        anchors = [
+            line.removeprefix("### ").lower().replace(" ", "-")
+            for line in guide.splitlines()
+            if line.startswith("### ")
+        ]
+
+        assert kebab(name) in anchors
 
     def test_has_a_name_of_its_own(self) -> None:
         assert len(NAMES) == len(set(NAMES))
