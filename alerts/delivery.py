@@ -17,6 +17,7 @@ from django.urls import reverse
 
 from alerts import channels, kinds, outbox, receivers
 from alerts.channels.port import Answer, Channel, Message
+from alerts.channels.wire import TIMEOUT_S
 from alerts.instruments import DELIVERIES
 from alerts.models import Alert, AlertDelivery, DeliveryAttempt, Severity
 from alerts.services import raise_alert
@@ -29,7 +30,6 @@ from ops.models import DeadLetter
 from ops.states import LetterState
 from ops.transactions import use_case
 
-TIMEOUT_S = 5.0
 BREAKERS = "alerts:"
 # A receiver that asks for pauses for longer than this is one that fails.
 PATIENCE = timedelta(hours=72)

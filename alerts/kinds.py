@@ -79,7 +79,7 @@ KINDS = (
     ),
     Kind(
         "ops.dead_letters",
-        Severity.HIGH,
+        Severity.CRITICAL,
         "More than ten jobs have given up and wait for somebody.",
         "Run `manage.py dead_letters list`. Cure what their errors name, then replay them: "
         "`manage.py dead_letters replay --all --dry-run`, and the same without --dry-run.",

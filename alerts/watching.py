@@ -14,12 +14,11 @@ from alerts.services import raise_alert, resolve_alert, short_key
 from alerts.states import UNRESOLVED, DeliveryState
 from ops.backup.health import TOO_OLD
 from ops.backup.records import NEWEST
+from ops.health.jobs import MANY_LETTERS
 from ops.models import Backup, DeadLetter
 from ops.states import LetterState
 from ops.transactions import use_case
 
-# An alert of the deployment guide.
-MOST_LETTERS = 10
 FAILING_AFTER = timedelta(minutes=15)
 # Longer than what waits is tried by itself: then its dead letters tell of it.
 FAILING_UNTIL = timedelta(hours=80)
@@ -68,9 +67,9 @@ def watch_dead_letters(*, now: datetime) -> None:
     by_task = dict(rows.annotate(count=Count("pk")).order_by("-count", "task"))
     total = sum(by_task.values())
     watch(
-        is_wrong=total > MOST_LETTERS,
+        is_wrong=total > MANY_LETTERS,
         kind="ops.dead_letters",
-        severity=Severity.HIGH,
+        severity=Severity.CRITICAL,
         message=f"{total} jobs have given up and are open dead letters.",
         metadata={"open": total, "tasks": by_task},
         dedupe_key="dead-letters",

@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 from health_check.exceptions import ServiceWarning
 
-from alerts import channels, receivers, retention, tasks, watching
+from alerts import channels, kinds, receivers, retention, tasks, watching
 from alerts.health import Channels
 from alerts.models import Alert, AlertDelivery
 from alerts.services import raise_alert
 from notevault.kit import clock
+from notevault.tests.monitoring import files as monitoring
+from ops.health.jobs import MANY_LETTERS
 from ops.models import Backup, DeadLetter
 
 pytestmark = pytest.mark.django_db
@@ -60,7 +62,7 @@ class TestDeadLetters:
 
         alert = Alert.objects.get()
         assert (alert.severity, alert.message) == (
-            "high",
+            "critical",
             "11 jobs have given up and are open dead letters.",
         )
         assert alert.metadata["tasks"] == {
@@ -86,6 +88,12 @@ class TestDeadLetters:
         watching.watch_dead_letters(now=now + timedelta(minutes=1))
 
         assert told("ops.dead_letters") == [("dead-letters", "resolved")]
+
+    def test_are_as_many_as_the_rule_and_health_say(self):
+        (rule,) = [one for one in monitoring.alerts() if one["alert"] == "DeadLettersPile"]
+
+        assert rule["expr"] == f'max(notevault_dead_letters{{state="open"}}) > {MANY_LETTERS}'
+        assert rule["labels"]["severity"] == kinds.find("ops.dead_letters").severity
 
 
 class TestABackup:
@@ -230,7 +238,7 @@ class TestWatch:
     def test_tells_again_of_what_staff_called_resolved_and_is_not(self, now):
         facts = {
             "kind": "ops.dead_letters",
-            "severity": "high",
+            "severity": "critical",
             "message": "m",
             "dedupe_key": "dead-letters",
         }
