@@ -26,7 +26,7 @@ _SECRET_KEY = re.compile(
 
 # Each pattern starts at the edge of a word and is bounded, so that no text takes long.
 _URL_PASSWORD = re.compile(r"(://[^\s/:@]{0,200}:)[^\s@]{1,500}@")
-_ADDRESS = re.compile(r"[\w.%+-]{1,64}(?:@|%40)[\w-][\w.-]{1,254}")
+_ADDRESS = re.compile(r"[\w.%+-]{1,64}(?:@|%40)[\w-][\w.-]{1,254}\b")
 _JWT = re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
 _PAIR = re.compile(
     rf"""(?isx)(?<![\w-])
