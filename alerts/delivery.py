@@ -13,6 +13,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Max, Q
 from django.urls import reverse
 
 from alerts import channels, kinds, outbox, receivers
@@ -46,6 +47,31 @@ def fan_out(*, alert_id: UUID, round_number: int, now: datetime) -> None:
     is_done = round_number == 1 and alert.delivered_at is not None
     if not is_done and not alert.deliveries.filter(round=round_number).exists():
         outbox.tell_raised(alert, round_number=round_number, now=now)
+
+
+@use_case
+def tell_count(*, alert_id: UUID, now: datetime) -> None:
+    """A storm is over: one more round for the channels that were told of fewer than came.
+
+    Nothing for one that still waits, which is told the count as it stands, nor for an alert
+    that is resolved.
+    """
+    alert = Alert.objects.select_for_update().get(pk=alert_id)
+    told = alert.deliveries.filter(news=News.RAISED)
+    done = told.filter(Q(state=DeliveryState.PENDING) | Q(told_count__gte=alert.count))
+    delivered = told.filter(state=DeliveryState.DELIVERED)
+    behind = set(delivered.values_list("channel", flat=True)) - set(
+        done.values_list("channel", flat=True)
+    )
+    if behind and alert.state != AlertState.RESOLVED:
+        outbox.tell_raised(alert, round_number=next_round(alert), only=behind, now=now)
+
+
+def next_round(alert: Alert) -> int:
+    """A step on a locked alert: it is on its way once more."""
+    Alert.objects.filter(pk=alert.pk).update(delivered_at=None)
+    last: int | None = alert.deliveries.aggregate(last=Max("round"))["last"]
+    return (last or 1) + 1
 
 
 def send(*, delivery_id: UUID, now: datetime) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Max
-
-from alerts import outbox
+from alerts import delivery, outbox
 from alerts.models import Alert
 from alerts.states import AlertState
 from ops import jobs
@@ -40,7 +38,6 @@ def deliver_again(*, alert_id: UUID, now: datetime) -> bool:
     alert = Alert.objects.select_for_update().get(pk=alert_id)
     if alert.delivered_at is None:
         return False
-    last = alert.deliveries.aggregate(last=Max("round"))["last"] or 1
-    Alert.objects.filter(pk=alert_id).update(delivered_at=None)
-    jobs.defer("alerts.tasks.deliver_alert", alert_id=str(alert_id), round_number=last + 1)
+    again = delivery.next_round(alert)
+    jobs.defer("alerts.tasks.deliver_alert", alert_id=str(alert_id), round_number=again)
     return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from alerts import channels, receivers
@@ -13,13 +13,17 @@ from alerts.states import DeliveryState, News
 from ops import jobs
 
 
-def tell_raised(alert: Alert, *, round_number: int, now: datetime) -> None:
-    """One delivery and job for each channel, so that none waits for another."""
+def tell_raised(
+    alert: Alert, *, round_number: int, now: datetime, only: Collection[str] | None = None
+) -> None:
+    """One delivery and job for each channel, or each of `only`, so that none waits for another."""
     off = set(receivers.disabled().values_list("channel", "address"))
     _open(
         AlertDelivery(alert=alert, channel=channel.name, round=round_number, created_at=now)
         for channel in channels.configured()
-        if wants(channel, alert.severity) and (channel.name, channel.address) not in off
+        if wants(channel, alert.severity)
+        and (channel.name, channel.address) not in off
+        and (only is None or channel.name in only)
     )
 
 

@@ -43,10 +43,10 @@ def raise_alert(
 ) -> Alert | None:
     """Record the alert and defer its delivery to every channel.
 
-    A step. Within five minutes of an alert with the same dedupe key nothing new is
-    delivered, unless that one was resolved: its count goes up and None is returned. What is
-    too long is cut: no alert fails the transaction that raises it. Only while developing,
-    NotInCatalogue.
+    A step. Within five minutes of an alert with the same dedupe key no new one is made,
+    unless that one was resolved: its count goes up and None is returned. After the five
+    minutes whoever was told of fewer is told the count. What is too long is cut: no alert
+    fails the transaction that raises it. Only while developing, NotInCatalogue.
     """
     if settings.ALERT_KINDS_STRICT:
         _check(kind, severity)
@@ -55,6 +55,8 @@ def raise_alert(
     _take_turns(dedupe_key)
     latest = _unresolved(dedupe_key).order_by("-raised_at").first()
     if latest and latest.raised_at > now - STORM_WINDOW:
+        if latest.count == 1:
+            _tell_count_later(latest, now)
         Alert.objects.filter(pk=latest.pk).update(count=F("count") + 1, last_raised_at=now)
         return None
     alert = Alert.objects.create(
@@ -70,6 +72,11 @@ def raise_alert(
     )
     jobs.defer("alerts.tasks.deliver_alert", alert_id=str(alert.pk))
     return alert
+
+
+def _tell_count_later(alert: Alert, now: datetime) -> None:
+    left = alert.raised_at + STORM_WINDOW - now
+    jobs.defer("alerts.tasks.tell_count", delay=left, alert_id=str(alert.pk))
 
 
 def resolve_alert(*, dedupe_key: str, now: datetime, why: str = "it is over") -> int:

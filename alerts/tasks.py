@@ -27,6 +27,11 @@ def deliver_alert(*, alert_id: str, round_number: int = 1) -> None:
     delivery.fan_out(alert_id=UUID(alert_id), round_number=round_number, now=clock.now())
 
 
+@job(queue="alerts", kind="alert")
+def tell_count(*, alert_id: str) -> None:
+    delivery.tell_count(alert_id=UUID(alert_id), now=clock.now())
+
+
 @job(queue="alerts", retries=SENDING, kind="alert")
 def send_delivery(*, delivery_id: str) -> None:
     try:

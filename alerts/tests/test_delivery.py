@@ -8,16 +8,13 @@ import pytest
 import structlog
 from django.db import connection
 
-from alerts import channels, delivery, receivers, tasks, watching
+from alerts import channels, delivery, receivers, tasks
 from alerts.channels.log import Log
-from alerts.metrics import AlertCollector
 from alerts.models import Alert, AlertDelivery, DeliveryAttempt, Receiver, Severity
 from alerts.services import raise_alert, resolve_alert
-from alerts.tests.sinks import sink
 from notevault.kit import clock
 from notevault.kit.ids import uuid7
 from notevault.kit.tests.log_output import log_output
-from ops import dead_letters, replay
 from ops.jobs import RetryLater
 from ops.models import CircuitBreaker
 
@@ -29,15 +26,6 @@ MATTER = {
     "message": "Paid too little by canary@example.com.",
     "dedupe_key": "o1",
 }
-
-
-@pytest.fixture
-def receiver(settings):
-    """The only channel beside the log, on the loopback."""
-    with sink() as made:
-        settings.ALERT_ALLOW_PRIVATE = True
-        settings.SECURITY_WEBHOOK_URLS = [made.url]
-        yield made
 
 
 @pytest.fixture
@@ -53,11 +41,12 @@ def states():
     return dict(AlertDelivery.objects.filter(news="raised").values_list("channel", "state"))
 
 
-def waiting_jobs():
+def waiting_jobs(task="send_delivery"):
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT args->>'delivery_id', scheduled_at - now() FROM procrastinate_jobs"
-            " WHERE task_name = 'alerts.tasks.send_delivery' AND status = 'todo'"
+            " WHERE task_name = %s AND status = 'todo'",
+            [f"alerts.tasks.{task}"],
         )
         return cursor.fetchall()
 
@@ -185,57 +174,6 @@ class TestAnAttempt:
         assert (states()["webhook"], receiver.requests) == ("refused", [])
 
 
-class TestADeadLetterThatStaffDiscard:
-    @pytest.fixture
-    def letter(self, alert, receiver, run_jobs, now):
-        """Of the delivery to the webhook, whose job has given up."""
-        delivery.fan_out(alert_id=alert.pk, round_number=1, now=now)
-        row = AlertDelivery.objects.get(channel="webhook")
-        letter = dead_letters.bury(
-            task="alerts.tasks.send_delivery",
-            arguments={"delivery_id": str(row.pk)},
-            error=RetryLater("it answered 500"),
-            job_id=1,
-            attempts=4,
-            request_id="",
-            now=now,
-        )
-        delivery.send(delivery_id=AlertDelivery.objects.get(channel="log").pk, now=now)
-        with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM procrastinate_jobs")
-        return letter
-
-    def discard(self, letter, moderator, now):
-        replay.discard(letter_id=letter.pk, why="of no use", actor_id=moderator.pk, now=now)
-        watching.watch_everything(now=now)
-
-    def test_is_waited_for_until_then(self, letter, now):
-        watching.watch_everything(now=now)
-
-        assert states()["webhook"] == "pending"
-
-    def test_is_waited_for_no_more(self, letter, alert, moderator, now):
-        self.discard(letter, moderator, now)
-
-        (gauge,) = AlertCollector().collect()
-        alert.refresh_from_db()
-        assert states()["webhook"] == "refused"
-        assert (gauge.samples[0].value, alert.delivered_at) == (0, now)
-
-    def test_is_sent_all_the_same_when_it_is_replayed(
-        self, letter, moderator, now, receiver, run_jobs
-    ):
-        self.discard(letter, moderator, now)
-
-        replay.replay(letter_id=letter.pk, actor_id=moderator.pk, now=now)
-        run_jobs()
-
-        letter.refresh_from_db()
-        ids = [headers["webhook-id"] for _, headers, _ in receiver.requests]
-        assert letter.arguments["delivery_id"] in ids
-        assert (states()["webhook"], letter.state) == ("delivered", "resolved")
-
-
 class TestAReceiverThatAsksForAPause:
     def test_gets_it_and_is_called_again_after_it(self, alert, receiver, run_jobs):
         receiver.answer = (429, {"Retry-After": "90"}, b"slow down")
@@ -349,6 +287,38 @@ class TestAStorm:
 
         said = [(body["data"]["count"], body["data"]["since_last"]) for body in receiver.bodies]
         assert said == [(1, 0), (1, 7)]
+
+    def test_that_ends_within_its_window_is_told_of_in_full_after_it(
+        self, alert, receiver, now, run_jobs
+    ):
+        run_jobs()
+        for second in range(1, 8):
+            raise_alert(**MATTER, now=now + timedelta(seconds=second))
+        (job,) = waiting_jobs("tell_count")
+
+        for _ in range(2):
+            tasks.tell_count(alert_id=str(alert.pk))
+            run_jobs()
+
+        said = [(body["data"]["count"], body["data"]["incident_id"]) for body in receiver.bodies]
+        assert said == [(1, str(alert.pk)), (8, str(alert.pk))]
+        assert timedelta(minutes=4) < job[1] <= timedelta(minutes=5)
+        alert.refresh_from_db()
+        assert alert.delivered_at is not None
+
+    def test_that_was_told_of_in_full_or_is_over_is_not_told_again(
+        self, alert, receiver, now, run_jobs
+    ):
+        raise_alert(**MATTER, now=now)
+        run_jobs()
+        tasks.tell_count(alert_id=str(alert.pk))
+        raise_alert(**MATTER, now=now)
+        resolve_alert(dedupe_key="o1", now=now)
+
+        tasks.tell_count(alert_id=str(alert.pk))
+        run_jobs()
+
+        assert [body["type"] for body in receiver.bodies] == ["alert.raised", "alert.resolved"]
 
 
 class TestTheEnd:
