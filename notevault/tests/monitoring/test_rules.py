@@ -113,6 +113,11 @@ class TestAlertmanager:
         assert named
         assert named <= set(NAMES)
 
+    def test_sends_its_token_to_no_host_that_may_be_somebodys(self) -> None:
+        text = (PROMETHEUS / "alertmanager.yml").read_text()
+
+        assert re.findall(r"https?://([^/\s]+)", text) == ["watchdog.example.com"]
+
     def test_keeps_no_secret(self) -> None:
         text = (PROMETHEUS / "alertmanager.yml").read_text()
 
