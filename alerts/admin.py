@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 
 from alerts import desk, kinds, receivers
 from alerts.models import Alert, AlertDelivery, AlertMove, Receiver, ReceiverMove
@@ -36,9 +37,9 @@ class Deliveries(ReadOnlyRows):
     def tries(self, row: AlertDelivery) -> SafeString:
         attempts = sorted(row.attempts.all(), key=lambda attempt: attempt.pk)
         shown = attempts[-SHOWN_ATTEMPTS:]
-        lines = format_html_join(
-            "", "{} UTC: {}<br>", ((f"{one.at:%d %b %H:%M:%S}", str(one)) for one in shown)
-        )
+        # Of the same zone as the times beside them.
+        told = ((f"{localtime(one.at):%d %b %H:%M:%S}", str(one)) for one in shown)
+        lines = format_html_join("", "{}: {}<br>", told)
         earlier = len(attempts) - len(shown)
         return format_html("{} earlier, then<br>{}", earlier, lines) if earlier else lines
 
@@ -115,7 +116,7 @@ class AlertAdmin(_Handled):
     @admin.action(description="Deliver again", permissions=["handle"])
     def deliver_again(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         def again(row: Alert) -> bool:
-            return desk.deliver_again(alert_id=row.pk, now=clock.now())
+            return desk.deliver_again(alert_id=row.pk, actor_id=staff_id(request), now=clock.now())
 
         self.for_each(request, rows, again, "on the way again")
 

@@ -33,11 +33,16 @@ def resolve(*, alert_id: UUID, why: str, actor_id: UUID, now: datetime) -> bool:
 
 
 @use_case
-def deliver_again(*, alert_id: UUID, now: datetime) -> bool:
-    """Tell every channel once more, under new delivery ids. False while one still waits."""
+def deliver_again(*, alert_id: UUID, actor_id: UUID, now: datetime) -> bool:
+    """Tell every channel once more, under new delivery ids; its history says who did so.
+
+    False while one still waits.
+    """
     alert = Alert.objects.select_for_update().get(pk=alert_id)
     if alert.delivered_at is None:
         return False
+    why = "delivered again by staff"
+    alert.moves.create(old=alert.state, new=alert.state, why=why, actor_id=actor_id, at=now)
     again = delivery.next_round(alert)
     jobs.defer("alerts.tasks.deliver_alert", alert_id=str(alert_id), round_number=again)
     return True

@@ -12,6 +12,7 @@ from alerts.models import Alert, AlertDelivery, Receiver
 from alerts.services import raise_alert
 from alerts.tests.sinks import sink
 from notevault.accounts.tests.factories import make_user
+from notevault.kit.clock import INDIA
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +60,7 @@ class TestThePage:
 
         assert "The buyer has paid and has no access." in page
         assert "500 it answered 500: &lt;b&gt;broken&lt;/b&gt;" in page
+        assert f"{now.astimezone(INDIA):%d %b %H:%M:%S}: 500" in page
 
     def test_asks_no_more_of_the_database_for_more_attempts(
         self, finance, alert, django_assert_max_num_queries
@@ -95,6 +97,9 @@ class TestStaff:
         assert list(rounds) == [(1, "delivered"), (2, "delivered")]
         alert.refresh_from_db()
         assert alert.delivered_at is not None
+        move = alert.moves.get()
+        assert (move.old, move.new, move.why) == ("open", "open", "delivered again by staff")
+        assert move.actor_id is not None
 
     def test_enable_a_receiver_with_a_reason(self, finance, settings, now):
         settings.SECURITY_WEBHOOK_URLS = ["https://a.example/x"]

@@ -11,7 +11,7 @@ from django.urls import reverse
 from notevault.accounts.tests.factories import make_user
 from notevault.kit import clock
 from ops import breakers, dead_letters
-from ops.models import CircuitBreaker
+from ops.models import Backup, CircuitBreaker
 
 pytestmark = pytest.mark.django_db
 
@@ -124,3 +124,21 @@ class TestDeadLetters:
 
         assert page.status_code == 200
         assert b"no such refund" in page.content
+
+
+class TestABackup:
+    def test_is_shown_with_its_size_in_words(self, admin_client):
+        now = clock.now()
+        Backup.objects.create(
+            location="file:///a.dump",
+            name="a.dump",
+            started_at=now,
+            finished_at=now,
+            sha256="0" * 64,
+            size_bytes=4_700_000,
+            schema_version="abc",
+        )
+
+        page = admin_client.get(reverse("admin:ops_backup_changelist")).content.decode()
+
+        assert "4.7 MB" in page
