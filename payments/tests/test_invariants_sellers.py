@@ -89,8 +89,14 @@ def miscount_a_coupon(payout):
 
 
 PLANTED = [
-    (pay_by_hand, "Every payout is in transit until it is paid or rejected"),
-    (take_from_nobody, "Every payout is in transit until it is paid or rejected"),
+    (
+        pay_by_hand,
+        "Every payout is in transit until it is paid or rejected, and is back when it returned",
+    ),
+    (
+        take_from_nobody,
+        "Every payout is in transit until it is paid or rejected, and is back when it returned",
+    ),
     (pay_for_no_payout, OF_A_PAYOUT),
     (pay_from_another_seller, OF_A_PAYOUT),
     (pay_a_paisa_more, OF_A_PAYOUT),
