@@ -17,6 +17,7 @@ from django.urls import reverse
 
 from alerts import channels, kinds, outbox, receivers
 from alerts.channels.port import Answer, Channel, Message
+from alerts.channels.wire import TIMEOUT_S
 from alerts.instruments import DELIVERIES
 from alerts.models import Alert, AlertDelivery, DeliveryAttempt, Severity
 from alerts.services import raise_alert
@@ -25,9 +26,10 @@ from notevault.kit import crash
 from notevault.kit.redaction import redact, redact_text
 from ops import upstream
 from ops.instruments import count
+from ops.models import DeadLetter
+from ops.states import LetterState
 from ops.transactions import use_case
 
-TIMEOUT_S = 5.0
 BREAKERS = "alerts:"
 # A receiver that asks for pauses for longer than this is one that fails.
 PATIENCE = timedelta(hours=72)
@@ -52,7 +54,7 @@ def send(*, delivery_id: UUID, now: datetime) -> None:
     Raises NotDelivered when it must be tried again; then the attempt is on record.
     """
     delivery = AlertDelivery.objects.select_related("alert").get(pk=delivery_id)
-    if delivery.state != DeliveryState.PENDING:
+    if delivery.state == DeliveryState.DELIVERED:
         return
     channel = channels.find(delivery.channel)
     if channel is None or receivers.is_disabled(channel):
@@ -116,18 +118,34 @@ def _outcome(answer: Answer) -> str:
 
 
 @use_case
-def _refuse(*, delivery_id: UUID, now: datetime) -> None:
+def _refuse(*, delivery_id: UUID | str, now: datetime) -> None:
     delivery = AlertDelivery.objects.get(pk=delivery_id)
     alert = Alert.objects.select_for_update().get(pk=delivery.alert_id)
     _close(delivery, DeliveryState.REFUSED, alert, now)
 
 
+def close_discarded(*, now: datetime) -> None:
+    """Whoever discards the dead letter of a delivery gives that up: nothing waits for it.
+
+    A replay of the letter sends it all the same.
+    """
+    pending = AlertDelivery.objects.filter(state=DeliveryState.PENDING)
+    waiting = [str(pk) for pk in pending.values_list("pk", flat=True)]
+    discarded = DeadLetter.objects.filter(
+        task="alerts.tasks.send_delivery",
+        state=LetterState.DISCARDED,
+        arguments__delivery_id__in=waiting,
+    )
+    for delivery_id in discarded.values_list("arguments__delivery_id", flat=True):
+        _refuse(delivery_id=delivery_id, now=now)
+
+
 def _close(
     delivery: AlertDelivery, to: DeliveryState, alert: Alert, now: datetime, **changes: Any
 ) -> None:
-    pending = alert.deliveries.filter(state=DeliveryState.PENDING)
-    pending.filter(pk=delivery.pk).update(state=to, done_at=now, **changes)
-    if not pending.exists():
+    undelivered = alert.deliveries.exclude(state=DeliveryState.DELIVERED)
+    undelivered.filter(pk=delivery.pk).update(state=to, done_at=now, **changes)
+    if not undelivered.filter(state=DeliveryState.PENDING).exists():
         Alert.objects.filter(pk=alert.pk, delivered_at=None).update(delivered_at=now)
 
 

@@ -65,7 +65,7 @@ KINDS = (
     Kind(
         "ops.backup_old",
         Severity.HIGH,
-        "No backup was restored and found right for more than 26 hours.",
+        "The newest backup that was restored and found right is more than 26 hours old.",
         "Run `manage.py backup_verify` and read its error; run `manage.py backup` if the newest "
         "backup is old. Look at the nightly job that does both, and at the space that is left.",
     ),
@@ -79,7 +79,7 @@ KINDS = (
     ),
     Kind(
         "ops.dead_letters",
-        Severity.HIGH,
+        Severity.CRITICAL,
         "More than ten jobs have given up and wait for somebody.",
         "Run `manage.py dead_letters list`. Cure what their errors name, then replay them: "
         "`manage.py dead_letters replay --all --dry-run`, and the same without --dry-run.",

@@ -18,7 +18,10 @@ UNRESOLVED = (AlertState.OPEN, AlertState.ACKNOWLEDGED)
 
 
 class DeliveryState(models.TextChoices):
-    """Its attempts are a delivery's history, so it keeps no other."""
+    """Its attempts are a delivery's history, so it keeps no other.
+
+    Refused: the receiver is gone or no more in the settings, or staff have given it up.
+    """
 
     PENDING = "pending"
     DELIVERED = "delivered"

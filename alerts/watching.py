@@ -5,18 +5,20 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max, Min
+from django.conf import settings
+from django.db.models import Count, Min
 
+from alerts import delivery
 from alerts.models import Alert, AlertDelivery, Severity
 from alerts.services import raise_alert, resolve_alert, short_key
 from alerts.states import UNRESOLVED, DeliveryState
 from ops.backup.health import TOO_OLD
+from ops.backup.records import NEWEST
+from ops.health.jobs import MANY_LETTERS
 from ops.models import Backup, DeadLetter
 from ops.states import LetterState
 from ops.transactions import use_case
 
-# An alert of the deployment guide.
-MOST_LETTERS = 10
 FAILING_AFTER = timedelta(minutes=15)
 # Longer than what waits is tried by itself: then its dead letters tell of it.
 FAILING_UNTIL = timedelta(hours=80)
@@ -24,6 +26,7 @@ REMIND_AFTER = timedelta(hours=24)
 
 
 def watch_everything(*, now: datetime) -> None:
+    delivery.close_discarded(now=now)
     watch_dead_letters(now=now)
     watch_channels(now=now)
     watch_backups(now=now)
@@ -64,9 +67,9 @@ def watch_dead_letters(*, now: datetime) -> None:
     by_task = dict(rows.annotate(count=Count("pk")).order_by("-count", "task"))
     total = sum(by_task.values())
     watch(
-        is_wrong=total > MOST_LETTERS,
+        is_wrong=total > MANY_LETTERS,
         kind="ops.dead_letters",
-        severity=Severity.HIGH,
+        severity=Severity.CRITICAL,
         message=f"{total} jobs have given up and are open dead letters.",
         metadata={"open": total, "tasks": by_task},
         dedupe_key="dead-letters",
@@ -95,15 +98,18 @@ def watch_channels(*, now: datetime) -> None:
 
 @use_case
 def watch_backups(*, now: datetime) -> None:
-    """Where backups are made, one must be restored and found right every day."""
-    found = Backup.objects.aggregate(first=Min("finished_at"), verified=Max("verified_at"))
-    since = found["verified"] or found["first"]
+    """The newest backup that was restored and found right must be of today. The first has a
+    day to be proved; while developing, nobody has to make one."""
+    found = Backup.objects.aggregate(**NEWEST, first=Min("finished_at"))
+    verified, since = found["verified"], found["verified"] or found["first"]
     watch(
-        is_wrong=since is not None and now - since > TOO_OLD,
+        is_wrong=now - since > TOO_OLD if since else not settings.DEBUG,
         kind="ops.backup_old",
         severity=Severity.HIGH,
-        message=f"No backup was found right since {since:%d %b, %H:%M} UTC." if since else "",
-        metadata={"verified_at": found["verified"].isoformat() if found["verified"] else ""},
+        message=f"No backup since {since:%d %b, %H:%M} UTC was restored and found right."
+        if since
+        else "No backup was ever made.",
+        metadata={"verified_backup_at": verified.isoformat() if verified else ""},
         dedupe_key="backup-old",
         now=now,
     )

@@ -7,19 +7,21 @@ from datetime import datetime, timedelta
 import structlog
 
 from alerts.models import Severity
-from alerts.services import raise_alert
+from alerts.services import raise_alert, resolve_alert
 from ops.transactions import use_case
 from payments import invariants
 from payments.invariants import Proof
 from payments.models import LedgerProof
 
 KEEP = timedelta(days=90)
+ALERT_KEY = "ledger-proof"
 
 log = structlog.get_logger("notevault.proofs")
 
 
 def prove_promises(*, now: datetime) -> LedgerProof | None:
-    """Prove all promises and keep the outcome; a broken one raises a CRITICAL alert.
+    """Prove all promises and keep the outcome; a broken one raises a CRITICAL alert,
+    and the next proof without any resolves it.
 
     None, and nothing is done, while another proof is running.
     """
@@ -48,7 +50,9 @@ def _keep(*, proof: Proof, now: datetime) -> LedgerProof:
             severity=Severity.CRITICAL,
             message=f"{proof.broken} rows break a promise about money. {proof.first_broken}",
             metadata={"proof_id": str(kept.pk), "broken": proof.broken},
-            dedupe_key="ledger-proof",
+            dedupe_key=ALERT_KEY,
             now=now,
         )
+    else:
+        resolve_alert(dedupe_key=ALERT_KEY, now=now, why="every promise holds again")
     return kept

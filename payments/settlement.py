@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 
 from alerts.models import Severity
-from alerts.services import raise_alert
+from alerts.services import raise_alert, resolve_alert
 from notevault.kit import crash
 from notevault.kit.errors import DomainError
 from ops import jobs
@@ -150,6 +150,7 @@ def accept_quarantined(*, payment_id: UUID, actor_id: UUID, now: datetime) -> Or
     if row.currency != order.currency:
         raise PaymentMismatch(f"It was paid in {row.currency}: give it back instead.")
     _settle(order, row, why="accepted by staff", source="staff", now=now, actor_id=actor_id)
+    resolve_alert(dedupe_key=row.quarantine_key, now=now, why="accepted by staff")
     return order
 
 
@@ -218,6 +219,6 @@ def _quarantine(order: Order, row: Payment, difference: str, now: datetime) -> N
         severity=Severity.CRITICAL,
         message=f"A captured payment does not match its order: {difference}.",
         metadata={"order_id": str(order.pk), "payment_id": row.gateway_payment_id},
-        dedupe_key=f"quarantine:{row.gateway_payment_id}",
+        dedupe_key=row.quarantine_key,
         now=now,
     )

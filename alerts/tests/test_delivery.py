@@ -8,14 +8,16 @@ import pytest
 import structlog
 from django.db import connection
 
-from alerts import channels, delivery, receivers, tasks
+from alerts import channels, delivery, receivers, tasks, watching
 from alerts.channels.log import Log
+from alerts.metrics import AlertCollector
 from alerts.models import Alert, AlertDelivery, DeliveryAttempt, Receiver, Severity
 from alerts.services import raise_alert, resolve_alert
 from alerts.tests.sinks import sink
 from notevault.kit import clock
 from notevault.kit.ids import uuid7
 from notevault.kit.tests.log_output import log_output
+from ops import dead_letters, replay
 from ops.jobs import RetryLater
 from ops.models import CircuitBreaker
 
@@ -181,6 +183,57 @@ class TestAnAttempt:
         tasks.send_delivery(delivery_id=str(pending.pk))
 
         assert (states()["webhook"], receiver.requests) == ("refused", [])
+
+
+class TestADeadLetterThatStaffDiscard:
+    @pytest.fixture
+    def letter(self, alert, receiver, run_jobs, now):
+        """Of the delivery to the webhook, whose job has given up."""
+        delivery.fan_out(alert_id=alert.pk, round_number=1, now=now)
+        row = AlertDelivery.objects.get(channel="webhook")
+        letter = dead_letters.bury(
+            task="alerts.tasks.send_delivery",
+            arguments={"delivery_id": str(row.pk)},
+            error=RetryLater("it answered 500"),
+            job_id=1,
+            attempts=4,
+            request_id="",
+            now=now,
+        )
+        delivery.send(delivery_id=AlertDelivery.objects.get(channel="log").pk, now=now)
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM procrastinate_jobs")
+        return letter
+
+    def discard(self, letter, moderator, now):
+        replay.discard(letter_id=letter.pk, why="of no use", actor_id=moderator.pk, now=now)
+        watching.watch_everything(now=now)
+
+    def test_is_waited_for_until_then(self, letter, now):
+        watching.watch_everything(now=now)
+
+        assert states()["webhook"] == "pending"
+
+    def test_is_waited_for_no_more(self, letter, alert, moderator, now):
+        self.discard(letter, moderator, now)
+
+        (gauge,) = AlertCollector().collect()
+        alert.refresh_from_db()
+        assert states()["webhook"] == "refused"
+        assert (gauge.samples[0].value, alert.delivered_at) == (0, now)
+
+    def test_is_sent_all_the_same_when_it_is_replayed(
+        self, letter, moderator, now, receiver, run_jobs
+    ):
+        self.discard(letter, moderator, now)
+
+        replay.replay(letter_id=letter.pk, actor_id=moderator.pk, now=now)
+        run_jobs()
+
+        letter.refresh_from_db()
+        ids = [headers["webhook-id"] for _, headers, _ in receiver.requests]
+        assert letter.arguments["delivery_id"] in ids
+        assert (states()["webhook"], letter.state) == ("delivered", "resolved")
 
 
 class TestAReceiverThatAsksForAPause:

@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 from health_check.exceptions import ServiceWarning
 
-from alerts import channels, receivers, retention, tasks, watching
+from alerts import channels, kinds, receivers, retention, tasks, watching
 from alerts.health import Channels
 from alerts.models import Alert, AlertDelivery
 from alerts.services import raise_alert
 from notevault.kit import clock
+from notevault.tests.monitoring import files as monitoring
+from ops.health.jobs import MANY_LETTERS
 from ops.models import Backup, DeadLetter
 
 pytestmark = pytest.mark.django_db
@@ -60,7 +62,7 @@ class TestDeadLetters:
 
         alert = Alert.objects.get()
         assert (alert.severity, alert.message) == (
-            "high",
+            "critical",
             "11 jobs have given up and are open dead letters.",
         )
         assert alert.metadata["tasks"] == {
@@ -87,6 +89,12 @@ class TestDeadLetters:
 
         assert told("ops.dead_letters") == [("dead-letters", "resolved")]
 
+    def test_are_as_many_as_the_rule_and_health_say(self):
+        (rule,) = [one for one in monitoring.alerts() if one["alert"] == "DeadLettersPile"]
+
+        assert rule["expr"] == f'max(notevault_dead_letters{{state="open"}}) > {MANY_LETTERS}'
+        assert rule["labels"]["severity"] == kinds.find("ops.dead_letters").severity
+
 
 class TestABackup:
     def make(self, finished_at, verified_at=None):
@@ -103,17 +111,35 @@ class TestABackup:
 
     @pytest.mark.parametrize("verified", [True, False])
     def test_that_nobody_found_right_for_a_day_is_alerted_of_until_one_is(self, now, verified):
-        watching.watch_backups(now=now)
         long_ago = now - timedelta(hours=27)
-        backup = self.make(long_ago, long_ago if verified else None)
+        self.make(long_ago, long_ago if verified else None)
 
         watching.watch_backups(now=now)
         was_told = told("ops.backup_old")
-        Backup.objects.filter(pk=backup.pk).update(verified_at=now - timedelta(hours=25))
+        self.make(now - timedelta(hours=25), now)
         watching.watch_backups(now=now)
 
         assert was_told == [("backup-old", "open")]
         assert told("ops.backup_old") == [("backup-old", "resolved")]
+
+    def test_that_is_old_is_alerted_of_however_lately_it_was_restored(self, now):
+        self.make(now - timedelta(hours=27), verified_at=now - timedelta(hours=1))
+
+        watching.watch_backups(now=now)
+
+        assert told("ops.backup_old") == [("backup-old", "open")]
+
+    def test_that_was_never_made_is_alerted_of(self, now):
+        watching.watch_backups(now=now)
+
+        assert Alert.objects.get().message == "No backup was ever made."
+
+    def test_is_not_asked_of_developers(self, now, settings):
+        settings.DEBUG = True
+
+        watching.watch_backups(now=now)
+
+        assert not Alert.objects.exists()
 
 
 class TestAChannel:
@@ -212,7 +238,7 @@ class TestWatch:
     def test_tells_again_of_what_staff_called_resolved_and_is_not(self, now):
         facts = {
             "kind": "ops.dead_letters",
-            "severity": "high",
+            "severity": "critical",
             "message": "m",
             "dedupe_key": "dead-letters",
         }

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Max
 from health_check.base import HealthCheck
 from health_check.exceptions import ServiceWarning
 
 from notevault.kit import clock
+from ops.backup.records import NEWEST
 from ops.models import Backup
 
 # One a day, and two hours for it to be late.
@@ -20,21 +20,21 @@ TOO_OLD = timedelta(hours=26)
 
 @dataclass
 class Age(HealthCheck):
-    """Degraded when the newest backup, or the newest proof of one, is over 26 hours old; while
-    developing, only where there once was one. It never makes a pod unready."""
+    """Degraded when the newest backup, or the newest that was verified, is over 26 hours old;
+    while developing, only where there once was one. It never makes a pod unready."""
 
     details: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def run(self) -> None:
-        last = Backup.objects.aggregate(finished=Max("finished_at"), verified=Max("verified_at"))
+        last = Backup.objects.aggregate(**NEWEST)
         self.details = {
-            "last_backup_at": _written(last["finished"]),
-            "last_verified_at": _written(last["verified"]),
+            "last_backup_at": _written(last["made"]),
+            "last_verified_backup_at": _written(last["verified"]),
         }
-        if last["finished"] is None and settings.DEBUG:
+        if last["made"] is None and settings.DEBUG:
             return
-        _warn_when_late("backup was made", last["finished"])
-        _warn_when_late("backup was verified", last["verified"])
+        _warn_when_late("backup was made", last["made"])
+        _warn_when_late("verified backup was made", last["verified"])
 
 
 def _warn_when_late(what: str, at: datetime | None) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from django.db.models import Max
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from ops.backup.records import NEWEST
 from ops.models import Backup
 
 
@@ -30,10 +30,10 @@ class BackupCollector(Collector):
         yield GaugeMetricFamily(
             "notevault_backup_size_bytes", "Size of that backup", value=latest.size_bytes
         )
-        verified_at = Backup.objects.aggregate(at=Max("verified_at"))["at"]
-        if verified_at is not None:
+        verified = Backup.objects.aggregate(**NEWEST)["verified"]
+        if verified is not None:
             yield GaugeMetricFamily(
                 "notevault_backup_last_verified_timestamp_seconds",
-                "When a backup was last restored and found right",
-                value=verified_at.timestamp(),
+                "When the newest backup that was restored and found right was finished",
+                value=verified.timestamp(),
             )

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db.models import Max, Q
+
 from ops.backup.manifest import Manifest
 from ops.models import Backup
 from ops.transactions import use_case
+
+# When the newest backups were finished. Not when a proof ran: an old backup can be proved daily.
+NEWEST = {
+    "made": Max("finished_at"),
+    "verified": Max("finished_at", filter=Q(verified_at__isnull=False)),
+}
 
 
 @use_case

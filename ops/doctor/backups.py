@@ -7,10 +7,10 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Max
 
 from ops.backup.health import TOO_OLD
 from ops.backup.programs import NoFittingProgram, find_clients
+from ops.backup.records import NEWEST
 from ops.doctor.finding import Finding, Visit, fail, judge, needs_database, ok
 from ops.models import Backup
 
@@ -27,9 +27,9 @@ def examine(visit: Visit) -> Iterator[Finding]:
         ill="BACKUP_URL is not set: backups have no place of their own.",
         remedy="Set BACKUP_URL to a bucket in another account or region, such as s3://bucket/db.",
     )
-    last = Backup.objects.aggregate(made=Max("finished_at"), verified=Max("verified_at"))
-    yield _age(visit, "made", last["made"])
-    yield _age(visit, "verified by restoring it", last["verified"])
+    last = Backup.objects.aggregate(**NEWEST)
+    yield _age(visit, "backup", last["made"])
+    yield _age(visit, "backup that was restored and found right", last["verified"])
 
 
 def _programs() -> Finding:
@@ -44,12 +44,12 @@ def _programs() -> Finding:
     return ok(f"pg_dump {clients.version} can read PostgreSQL {server}.")
 
 
-def _age(visit: Visit, how: str, at: datetime | None) -> Finding:
+def _age(visit: Visit, what: str, at: datetime | None) -> Finding:
     hours = (visit.now - at).total_seconds() / 3600 if at else 0
     return judge(
         at is not None and visit.now - at <= TOO_OLD,
         level=visit.grave,
-        well=f"A backup was {how} {hours:.0f} hours ago.",
-        ill=f"No backup was {how} for {hours:.0f} hours." if at else f"No backup was {how} yet.",
+        well=f"The newest {what} is {hours:.0f} hours old.",
+        ill=f"The newest {what} is {hours:.0f} hours old." if at else f"There is no {what} yet.",
         remedy=NIGHTLY,
     )

@@ -107,11 +107,11 @@ class TestRubbish:
         assert self.found(shelf) == []
 
 
-def age_backup(*, made, verified):
+def age_backup(*, made, verified, name="a"):
     now = clock.now()
     Backup.objects.create(
-        location="file:///a.dump",
-        name="a.dump",
+        location=f"file:///{name}.dump",
+        name=f"{name}.dump",
         started_at=now - made,
         finished_at=now - made,
         sha256="0" * 64,
@@ -131,8 +131,7 @@ class TestHealth:
             (1, 1, None),
             (25, 25, None),
             (27, 27, "no backup was made for 27 hours"),
-            (1, 50, "no backup was verified for 50 hours"),
-            (1, None, "no backup was verified yet"),
+            (1, None, "no verified backup was made yet"),
         ],
     )
     def test_warns_of_age(self, made, verified, warning):
@@ -146,6 +145,13 @@ class TestHealth:
                 check.run()
 
         assert check.details["last_backup_at"] is not None
+
+    def test_warns_of_an_old_one_that_is_proved_again_while_the_new_ones_are_not(self):
+        age_backup(made=50 * HOUR, verified=HOUR)
+        age_backup(made=HOUR, verified=None, name="b")
+
+        with pytest.raises(ServiceWarning, match="no verified backup was made for 50 hours"):
+            Age().run()
 
     def test_warns_when_there_never_was_one(self, settings):
         settings.DEBUG = False
@@ -169,16 +175,16 @@ class TestMetrics:
     def test_are_absent_before_there_is_one(self):
         assert self.read() == {}
 
-    def test_tell_of_the_newest_and_of_the_last_proof(self):
+    def test_tell_of_the_newest_and_of_the_newest_that_was_proved(self):
         age_backup(made=HOUR, verified=None)
         unproved = self.read()
         row = Backup.objects.get()
-        proved_at = clock.now()
-        Backup.objects.update(verified_at=proved_at)
+        age_backup(made=50 * HOUR, verified=HOUR / 2, name="b")
+        old = Backup.objects.get(name="b.dump")
 
         made = {
             "last_success_timestamp_seconds": row.finished_at.timestamp(),
             "size_bytes": 4711,
         }
-        proved = {"last_verified_timestamp_seconds": proved_at.timestamp()}
+        proved = {"last_verified_timestamp_seconds": old.finished_at.timestamp()}
         assert (unproved, self.read()) == (made, {**made, **proved})

@@ -99,6 +99,11 @@ class Payment(Settled, Stateful):
     def __str__(self) -> str:
         return self.gateway_payment_id
 
+    @property
+    def quarantine_key(self) -> str:
+        """Under which staff are alerted of its quarantine."""
+        return f"quarantine:{self.gateway_payment_id}"
+
 
 class Refund(Settled, Stateful):
     """Money on its way back to the buyer. Its id is the gateway's idempotency key."""
@@ -145,6 +150,12 @@ class Refund(Settled, Stateful):
     @property
     def idempotency_key(self) -> str:
         return self.pk.hex
+
+    @property
+    def failure_key(self) -> str:
+        """Under which staff are alerted that it failed: one matter with what is tried in its
+        place for the same request."""
+        return f"refund-failed:{self.request_id or self.pk}"
 
 
 class WebhookEvent(models.Model):

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Sum
 
 from alerts.models import Severity
-from alerts.services import raise_alert
+from alerts.services import raise_alert, resolve_alert
 from notes import access
 from notevault.kit import crash
 from ops import jobs
@@ -97,6 +97,7 @@ def _complete(
         gateway_refund_id=gateway_refund_id,
     )
     instruments.count_refund("processed")
+    resolve_alert(dedupe_key=refund.failure_key, now=now, why="the money has gone back")
     done = payment.refunds.filter(state=RefundState.PROCESSED)
     refunded = done.aggregate(total=Sum("amount_paise"))["total"]
     if refunded == payment.amount_paise and payment.can_move(PaymentState.REFUNDED):
@@ -166,7 +167,7 @@ def _fail(order: Order, payment: Payment, refund: Refund, why: str, now: datetim
         severity=Severity.CRITICAL,
         message=f"A refund of {refund.amount_paise} paise was refused: {why}",
         metadata={"refund_id": str(refund.pk), "payment_id": payment.gateway_payment_id},
-        dedupe_key=f"refund-failed:{refund.pk}",
+        dedupe_key=refund.failure_key,
         now=now,
     )
 

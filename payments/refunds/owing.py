@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 from django.db.models import F
 
+from alerts.services import resolve_alert
 from notes import access
 from notevault.kit.errors import DomainError
 from ops import jobs
@@ -116,6 +117,8 @@ def give_back_rest(*, payment_id: UUID, actor_id: UUID, now: datetime) -> Refund
         raise NothingToGiveBack
     refuse_while_disputed(payment)
     log.info("refund.by_staff", payment_id=payment.gateway_payment_id, actor_id=str(actor_id))
+    if payment.state == PaymentState.QUARANTINED:
+        resolve_alert(dedupe_key=payment.quarantine_key, now=now, why="given back by staff")
     return give_back(
         payment=payment, amount_paise=rest, why="given back by staff", now=now, lines={}
     )

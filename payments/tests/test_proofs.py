@@ -69,6 +69,15 @@ class TestAProof:
 
         assert Alert.objects.get().count == 2
 
+    def test_that_holds_again_ends_the_alert(self, order, now):
+        misname(order)
+        proofs.prove_promises(now=now)
+        Order.objects.filter(pk=order.pk).update(state="paid")
+
+        proofs.prove_promises(now=now + timedelta(hours=1))
+
+        assert Alert.objects.get().state == "resolved"
+
     def test_is_kept_for_ninety_days(self, db, now):
         for days in (91, 89):
             proofs.prove_promises(now=now - timedelta(days=days))

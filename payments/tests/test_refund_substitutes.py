@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from alerts.models import Alert
 from notes.models import NoteAccess
 from notes.tests.factories import make_note
 from notevault.accounts.tests.factories import make_user
@@ -58,6 +59,14 @@ class TestARefundOfARequestThatWasTriedAgain:
         refunds.fail_refund(refund_id=made.refunds.get().pk, why="refused", now=now)
         refund_requests.retry_request(request_id=made.pk, staff_id=staff.pk, now=now)
         return made
+
+    def test_ends_the_alert_of_its_failure_once_the_money_has_gone_back(self, request_of, run_jobs):
+        failure = Alert.objects.get(kind="payments.refund_failed")
+
+        run_jobs()
+
+        before, failure.state = failure.state, Alert.objects.get(pk=failure.pk).state
+        assert (before, failure.state) == ("open", "resolved")
 
     def test_takes_the_place_of_the_one_that_was_not_sent_yet(
         self, request_of, order, gateway, now, run_jobs

@@ -272,6 +272,7 @@ class TestAQuarantinedPayment:
         order.refresh_from_db()
         assert (order.state, live_accesses(order)) == ("paid", 1)
         assert payment.moves.latest("id").actor_id == moderator.pk
+        assert Alert.objects.get().state == "resolved"
 
     def test_goes_back_whole_when_staff_say_so(
         self, payment, order, moderator, gateway, now, run_jobs
@@ -283,6 +284,7 @@ class TestAQuarantinedPayment:
         order.refresh_from_db()
         assert (payment.state, order.state) == ("refunded", "failed")
         assert gateway.get_payment(payment.gateway_payment_id).refunded_paise == 9800
+        assert Alert.objects.get().state == "resolved"
 
     def test_is_decided_once(self, payment, moderator, gateway, now):
         refunds.give_back_rest(payment_id=payment.pk, actor_id=moderator.pk, now=now)

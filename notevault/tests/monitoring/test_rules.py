@@ -89,7 +89,7 @@ class TestAlertsThatRestOnTheDatabase:
     def test_say_so_and_take_one_figure_of_all_pods(self) -> None:
         marked = [alert for alert in alerts() if alert["labels"].get("source") == "database"]
 
-        assert len(marked) == 12
+        assert len(marked) == 13
         for alert in marked:
             assert "max" in alert["expr"], alert["alert"]
 

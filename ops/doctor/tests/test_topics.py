@@ -315,8 +315,8 @@ class TestBackups:
         self.keep(now - timedelta(hours=30), verified=False)
 
         assert ill(backups.examine(production)) == [
-            ("fail", "No backup was made for 30 hours."),
-            ("fail", "No backup was verified by restoring it yet."),
+            ("fail", "The newest backup is 30 hours old."),
+            ("fail", "There is no backup that was restored and found right yet."),
         ]
 
     def test_without_a_place_are_told(self, production, now, settings):
