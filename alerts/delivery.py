@@ -31,6 +31,7 @@ TIMEOUT_S = 5.0
 BREAKERS = "alerts:"
 # A receiver that asks for pauses for longer than this is one that fails.
 PATIENCE = timedelta(hours=72)
+LONGEST_PAUSE_S = 3600
 
 
 class NotDelivered(Exception):
@@ -104,9 +105,15 @@ def _record(*, delivery_id: UUID, channel: Channel, told: Message, answer: Answe
         _switch_off(channel, answer, now)
         return False
     if answer.retry_after_s and delivery.created_at > now - PATIENCE:
-        outbox.send_later(delivery, after_s=answer.retry_after_s)
+        outbox.send_later(delivery, after_s=max(answer.retry_after_s, _patience_s(delivery)))
         return False
     return True
+
+
+def _patience_s(delivery: AlertDelivery) -> int:
+    """Twice as long after each attempt: a receiver may ask for a second again and again."""
+    attempts = delivery.attempts.count()
+    return min(LONGEST_PAUSE_S, 2 ** min(attempts - 1, 12))
 
 
 def _outcome(answer: Answer) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from alerts import channels, receivers
 from alerts.channels.port import wants
@@ -44,7 +45,8 @@ def tell_resolved(alerts: Iterable[Alert], *, now: datetime) -> None:
 def send_later(delivery: AlertDelivery, *, after_s: int) -> None:
     """After a while, and not all of them at once."""
     pause = timedelta(seconds=after_s * random.uniform(1, 1.5))  # noqa: S311 spreads load
-    _defer(delivery, delay=pause)
+    # A worker that is killed after this, and whose job runs again, adds no second chain.
+    _defer(delivery, delay=pause, once_per=f"alert-delivery:{delivery.pk}")
 
 
 def _open(deliveries: Iterable[AlertDelivery]) -> None:
@@ -52,5 +54,5 @@ def _open(deliveries: Iterable[AlertDelivery]) -> None:
         _defer(delivery)
 
 
-def _defer(delivery: AlertDelivery, *, delay: timedelta | None = None) -> None:
-    jobs.defer("alerts.tasks.send_delivery", delay=delay, delivery_id=str(delivery.pk))
+def _defer(delivery: AlertDelivery, **when: Any) -> None:
+    jobs.defer("alerts.tasks.send_delivery", **when, delivery_id=str(delivery.pk))

@@ -197,6 +197,33 @@ class TestAReceiverThatAsksForAPause:
             1,
         )
 
+    @pytest.fixture
+    def impatient(self, alert, receiver, now):
+        """It asks for a second, however often it is called."""
+        receiver.answer = (429, {"Retry-After": "1"}, b"")
+        delivery.fan_out(alert_id=alert.pk, round_number=1, now=now)
+        return AlertDelivery.objects.get(channel="webhook")
+
+    def test_again_and_again_is_called_ever_less_often(self, impatient, now):
+        waits = []
+        for _ in range(14):
+            with connection.cursor() as cursor:
+                cursor.execute("DELETE FROM procrastinate_jobs")
+            delivery.send(delivery_id=impatient.pk, now=now)
+            waits += [wait for _, wait in waiting_jobs()]
+
+        assert len(waits) == 14
+        assert waits[0] <= timedelta(seconds=1.5)
+        assert timedelta(seconds=7) < waits[3] <= timedelta(seconds=12)
+        assert timedelta(minutes=59) < waits[13] <= timedelta(minutes=90)
+
+    def test_is_waited_for_by_one_job_however_often_the_last_one_ran(self, impatient, now):
+        for _ in range(2):
+            delivery.send(delivery_id=impatient.pk, now=now)
+
+        later = [key for key, wait in waiting_jobs() if wait]
+        assert later == [str(impatient.pk)]
+
     def test_for_three_days_is_one_that_fails(self, alert, receiver, now):
         receiver.answer = (429, {"Retry-After": "90"}, b"")
         delivery.fan_out(alert_id=alert.pk, round_number=1, now=now)
