@@ -57,7 +57,12 @@ class Alert(Stateful):
 
     class Meta:
         permissions = [("handle_alert", "Can acknowledge, resolve and deliver alerts again")]
-        indexes = [models.Index(fields=["dedupe_key", "-raised_at"], name="alert_by_dedupe_key")]
+        indexes = [
+            models.Index(fields=["dedupe_key", "-raised_at"], name="alert_by_dedupe_key"),
+            models.Index(
+                fields=["raised_at"], name="alerts_undelivered", condition=Q(delivered_at=None)
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.severity} {self.kind}: {self.message}"

@@ -16,6 +16,7 @@ from alerts.tests.sinks import sink
 from notevault.kit import clock
 from notevault.kit.ids import uuid7
 from notevault.kit.tests.log_output import log_output
+from ops import replay, upkeep
 from ops.jobs import RetryLater
 from ops.models import CircuitBreaker
 
@@ -109,6 +110,18 @@ class TestAnAlert:
     def test_that_is_not_there_fails_loudly(self, now):
         with pytest.raises(Alert.DoesNotExist):
             delivery.fan_out(alert_id=uuid7(), round_number=1, now=now)
+
+
+class TestAnAlertWhoseDeliveriesCannotBeOpened:
+    def test_is_tried_again_from_its_dead_letter(self, alert, receiver, run_jobs, now):
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE procrastinate_jobs SET status = 'failed'")
+        upkeep.bury_unseen(now=now)
+
+        replay.replay_due(now=now + timedelta(minutes=5))
+        run_jobs()
+
+        assert states() == {"log": "delivered", "webhook": "delivered"}
 
 
 class TestAnAttempt:
