@@ -31,6 +31,8 @@ TIMEOUT_S = 5.0
 BREAKERS = "alerts:"
 # A receiver that asks for pauses for longer than this is one that fails.
 PATIENCE = timedelta(hours=72)
+# For so long, processes of older and newer settings run side by side.
+ROLL_OUT = timedelta(minutes=30)
 LONGEST_PAUSE_S = 3600
 
 
@@ -48,14 +50,17 @@ def fan_out(*, alert_id: UUID, round_number: int, now: datetime) -> None:
 
 
 def send(*, delivery_id: UUID, now: datetime) -> None:
-    """Call the receiver once. Nothing when it has it, is gone, or is no more in the settings.
+    """Call the receiver once. Nothing when it has it, is gone, or is not in the settings for
+    longer than PATIENCE.
 
-    Raises NotDelivered when it must be tried again; then the attempt is on record.
+    Raises NotDelivered when it must be tried again; if it was called, the attempt is on record.
     """
     delivery = AlertDelivery.objects.select_related("alert").get(pk=delivery_id)
     if delivery.state != DeliveryState.PENDING:
         return
-    channel = channels.find(delivery.channel)
+    channel = _channel_of(delivery, now)
+    if channel is None and delivery.created_at > now - PATIENCE:
+        raise NotDelivered(f"{delivery.channel}: no channel of this process leads there")
     if channel is None or receivers.is_disabled(channel):
         _refuse(delivery_id=delivery_id, now=now)
         return
@@ -69,6 +74,19 @@ def send(*, delivery_id: UUID, now: datetime) -> None:
     )
     if must_retry:
         raise NotDelivered(f"{channel.name}: {answer.error}")
+
+
+def _channel_of(delivery: AlertDelivery, now: datetime) -> Channel | None:
+    """The channel that leads to its address, whatever its name is now. Where none does, once
+    a roll-out is over, the one that took its place and is not told by a delivery of its own."""
+    named = channels.find(delivery.channel)
+    if not delivery.address:
+        return named
+    channel = channels.at(delivery.address)
+    if channel or named is None or delivery.created_at > now - ROLL_OUT:
+        return channel
+    own = delivery.alert.deliveries.filter(news=delivery.news, round=delivery.round)
+    return None if own.filter(address=named.address).exists() else named
 
 
 def _ask(channel: Channel, message: Message) -> Answer:
@@ -177,10 +195,11 @@ def message_of(delivery: AlertDelivery, *, now: datetime) -> Message:
 def _untold(delivery: AlertDelivery) -> int:
     """How often the matter came up after this channel was last told of it."""
     alert = delivery.alert
+    same = {"address": delivery.address} if delivery.address else {"channel": delivery.channel}
     before = AlertDelivery.objects.filter(
+        **same,
         alert__dedupe_key=alert.dedupe_key,
         alert__raised_at__lt=alert.raised_at,
-        channel=delivery.channel,
         state=DeliveryState.DELIVERED,
         news=News.RAISED,
     )

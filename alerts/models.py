@@ -80,6 +80,13 @@ class AlertDelivery(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="deliveries")
     channel = models.CharField(max_length=32)
+    address = models.CharField(
+        max_length=16,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="A digest of where the channel led: its name depends on its place in a list.",
+    )
     news = models.CharField(max_length=8, choices=News, default=News.RAISED)
     round = models.PositiveSmallIntegerField(
         default=1, help_text="Higher when staff had it delivered again."

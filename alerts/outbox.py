@@ -16,11 +16,17 @@ from ops import jobs
 
 def tell_raised(alert: Alert, *, round_number: int, now: datetime) -> None:
     """One delivery and job for each channel, so that none waits for another."""
-    off = set(receivers.disabled().values_list("channel", "address"))
+    off = set(receivers.disabled().values_list("address", flat=True))
     _open(
-        AlertDelivery(alert=alert, channel=channel.name, round=round_number, created_at=now)
+        AlertDelivery(
+            alert=alert,
+            channel=channel.name,
+            address=channel.address,
+            round=round_number,
+            created_at=now,
+        )
         for channel in channels.configured()
-        if wants(channel, alert.severity) and (channel.name, channel.address) not in off
+        if wants(channel, alert.severity) and channel.address not in off
     )
 
 
@@ -33,12 +39,20 @@ def tell_resolved(alerts: Iterable[Alert], *, now: datetime) -> None:
         alert__in=list(alerts), news=News.RAISED, state=DeliveryState.DELIVERED
     )
     ended = AlertDelivery.objects.filter(alert__in=list(alerts), news=News.RESOLVED)
-    done = set(ended.values_list("alert_id", "channel"))
-    knowing = {channel.name for channel in channels.configured() if channel.knows_resolve}
-    pairs = set(told.filter(channel__in=knowing).values_list("alert_id", "channel"))
+    done = {(row.alert_id, row.address or row.channel) for row in ended}
+    knowing = {c.address or c.name for c in channels.configured() if c.knows_resolve}
+    last = {(row.alert_id, row.address or row.channel): row for row in told.order_by("round")}
     _open(
-        AlertDelivery(alert_id=alert_id, channel=name, news=News.RESOLVED, created_at=now)
-        for alert_id, name in sorted(pairs - done)
+        AlertDelivery(
+            alert_id=row.alert_id,
+            channel=row.channel,
+            address=row.address,
+            round=row.round,
+            news=News.RESOLVED,
+            created_at=now,
+        )
+        for key, row in sorted(last.items())
+        if key not in done and key[1] in knowing
     )
 
 
