@@ -33,6 +33,9 @@ from ops.transactions import use_case
 BREAKERS = "alerts:"
 # A receiver that asks for pauses for longer than this is one that fails.
 PATIENCE = timedelta(hours=72)
+# For so long, processes of older and newer settings run side by side.
+ROLL_OUT = timedelta(minutes=30)
+LONGEST_PAUSE_S = 3600
 
 
 class NotDelivered(Exception):
@@ -49,14 +52,17 @@ def fan_out(*, alert_id: UUID, round_number: int, now: datetime) -> None:
 
 
 def send(*, delivery_id: UUID, now: datetime) -> None:
-    """Call the receiver once. Nothing when it has it, is gone, or is no more in the settings.
+    """Call the receiver once. Nothing when it has it, is gone, or is not in the settings for
+    longer than PATIENCE.
 
-    Raises NotDelivered when it must be tried again; then the attempt is on record.
+    Raises NotDelivered when it must be tried again; if it was called, the attempt is on record.
     """
     delivery = AlertDelivery.objects.select_related("alert").get(pk=delivery_id)
     if delivery.state == DeliveryState.DELIVERED:
         return
-    channel = channels.find(delivery.channel)
+    channel = _channel_of(delivery, now)
+    if channel is None and delivery.created_at > now - PATIENCE:
+        raise NotDelivered(f"{delivery.channel}: no channel of this process leads there")
     if channel is None or receivers.is_disabled(channel):
         _refuse(delivery_id=delivery_id, now=now)
         return
@@ -70,6 +76,19 @@ def send(*, delivery_id: UUID, now: datetime) -> None:
     )
     if must_retry:
         raise NotDelivered(f"{channel.name}: {answer.error}")
+
+
+def _channel_of(delivery: AlertDelivery, now: datetime) -> Channel | None:
+    """The channel that leads to its address, whatever its name is now. Where none does, once
+    a roll-out is over, the one that took its place and is not told by a delivery of its own."""
+    named = channels.find(delivery.channel)
+    if not delivery.address:
+        return named
+    channel = channels.at(delivery.address)
+    if channel or named is None or delivery.created_at > now - ROLL_OUT:
+        return channel
+    own = delivery.alert.deliveries.filter(news=delivery.news, round=delivery.round)
+    return None if own.filter(address=named.address).exists() else named
 
 
 def _ask(channel: Channel, message: Message) -> Answer:
@@ -106,9 +125,15 @@ def _record(*, delivery_id: UUID, channel: Channel, told: Message, answer: Answe
         _switch_off(channel, answer, now)
         return False
     if answer.retry_after_s and delivery.created_at > now - PATIENCE:
-        outbox.send_later(delivery, after_s=answer.retry_after_s)
+        outbox.send_later(delivery, after_s=max(answer.retry_after_s, _patience_s(delivery)))
         return False
     return True
+
+
+def _patience_s(delivery: AlertDelivery) -> int:
+    """Twice as long after each attempt: a receiver may ask for a second again and again."""
+    attempts = delivery.attempts.count()
+    return min(LONGEST_PAUSE_S, 2 ** min(attempts - 1, 12))
 
 
 def _outcome(answer: Answer) -> str:
@@ -188,10 +213,11 @@ def message_of(delivery: AlertDelivery, *, now: datetime) -> Message:
 def _untold(delivery: AlertDelivery) -> int:
     """How often the matter came up after this channel was last told of it."""
     alert = delivery.alert
+    same = {"address": delivery.address} if delivery.address else {"channel": delivery.channel}
     before = AlertDelivery.objects.filter(
+        **same,
         alert__dedupe_key=alert.dedupe_key,
         alert__raised_at__lt=alert.raised_at,
-        channel=delivery.channel,
         state=DeliveryState.DELIVERED,
         news=News.RAISED,
     )
