@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
@@ -9,7 +10,7 @@ import orjson
 import pytest
 
 from notevault.kit import logging as kit_logging
-from notevault.kit.redaction import redact, redact_text
+from notevault.kit.redaction import LONGEST, redact, redact_text
 
 SECRET = "canary-opaque"
 CARDS = ("4111111111111111", "5555 5555 5555 4444", "3782-8224-6310-005", "6521111111111110")
@@ -64,6 +65,55 @@ class TestText:
     )
     def test_keeps_what_is_no_secret(self, text):
         assert redact_text(text) == text
+
+
+class TestHostileText:
+    @pytest.mark.parametrize(
+        ("piece", "end"),
+        [
+            ("eyJ", ""),
+            ("eyJaaaaaa.", ""),
+            ("a", " @"),
+            ("%40", ""),
+            ("://:", "@"),
+            ("Failing row contains (", ""),
+            (")=(", ""),
+            ("token", ""),
+            ("token=", ""),
+            ("token  ", ""),
+            ("token\\\\", ""),
+            ("token=[", ""),
+            ("4 ", ""),
+        ],
+    )
+    def test_takes_a_time_that_grows_with_its_length_alone(self, piece, end):
+        short, long = (piece * (size // len(piece)) + end for size in (LONGEST // 4, LONGEST - 30))
+
+        assert seconds(long) < max(8 * seconds(short), 0.01)
+        assert seconds(long) < 0.25
+
+    def test_is_cut_where_it_is_over_long(self):
+        assert len(redact_text("a b" * LONGEST)) == LONGEST + 1
+
+    @pytest.mark.parametrize("edge", ["%3D", "x", '"', "="])
+    def test_does_not_hide_a_token_behind_a_letter(self, edge):
+        token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJl"
+
+        assert "eyJ" not in redact_text(f"seen {edge}{token}, at 12:00")
+
+    def test_does_not_hide_an_address_behind_a_long_name(self):
+        assert "canary" not in redact_text(f"canary{'y' * 100}@example.com")
+
+
+def seconds(text):
+    """Of the quickest of three, because others use the machine as well."""
+    return min(_seconds_once(text) for _ in range(3))
+
+
+def _seconds_once(text):
+    began = time.process_time()
+    redact_text(text)
+    return time.process_time() - began
 
 
 class TestValues:
