@@ -37,6 +37,22 @@ class TestText:
             f"{{'refresh': '{SECRET}'}}",
             f"{SECRET}@okicici",
             quote(f"{SECRET}@example.com"),
+            f'\'tokens": "{SECRET}"',
+            f"passwords: {SECRET}",
+            f"secretKey={SECRET}&passwordHash={SECRET}&accessTokenId={SECRET}",
+            f"routing_key={SECRET} credentials={SECRET}",
+            orjson.dumps({"password": ["x", SECRET], "x": 1}).decode(),
+            orjson.dumps({"password": {"old": {"x": "y"}, "new": SECRET}}).decode(),
+            orjson.dumps({"password": [{"x": [{"y": SECRET}]}]}).decode(),
+            orjson.dumps({"password": ["x]", SECRET]}, option=orjson.OPT_INDENT_2).decode(),
+            repr({"passwords": [f"x]{SECRET}"]}),
+            f"password: x,{SECRET};{SECRET}",
+            f"sent Bearer {SECRET}",
+            f"authorizationHeader: Bearer {SECRET}",
+            f"whsec_{SECRET}",
+            f"https://hooks.slack.com/services/T0/B0/{SECRET} said 404",
+            f"-----BEGIN RSA PRIVATE KEY-----\n{SECRET}\n-----END RSA PRIVATE KEY-----",
+            f"-----BEGIN PRIVATE KEY-----\n{SECRET}",
             f"Key (name)=({SECRET}) already exists.",
             f"Failing row contains (1, {SECRET}, 2026-11-24).",
             f"invalid input syntax for type uuid: \"{SECRET}\"\nLINE 1: … '{SECRET}'::uuid\n  ^",
@@ -44,6 +60,19 @@ class TestText:
     )
     def test_loses_what_stands_under_a_secret_name_or_looks_like_one(self, text):
         assert "canary" not in redact_text(text)
+
+    @pytest.mark.parametrize(
+        ("text", "rest"),
+        [
+            ('{"tokens":["x",["y"]],"id":1}', '{"tokens=[redacted],"id":1}'),
+            ("pin=1234,id=7, and so on", "pin=[redacted],id=7, and so on"),
+            ("{pin: 1234}, and so on", "{pin=[redacted]}, and so on"),
+            ("token=[redacted]. And so on", "token=[redacted]. And so on"),
+            ("whsec_c2Vj. And so on", "[redacted]. And so on"),
+        ],
+    )
+    def test_keeps_what_stands_beside_a_secret(self, text, rest):
+        assert redact_text(text) == rest
 
     @pytest.mark.parametrize("card", [*CARDS, "4111+1111+1111+1111", "4111%201111%201111%201111"])
     def test_loses_card_numbers(self, card):
@@ -84,6 +113,13 @@ class TestHostileText:
             ("token\\\\", ""),
             ("token=[", ""),
             ("4 ", ""),
+            ("token={[a", ""),
+            ("token=[]a", ""),
+            ("token=,", ""),
+            ("token=", ",a" * 4000),
+            ("Bearer ", ""),
+            ("-----BEGIN KEY-----", ""),
+            ("hooks.slack.com/", ""),
         ],
     )
     def test_takes_a_time_that_grows_with_its_length_alone(self, piece, end):
