@@ -1,16 +1,17 @@
 """The worker's own port: `/metrics`, and `/health/live` for its liveness probe.
 
 Of the standard library, in threads beside the jobs: it answers while every job's thread is
-taken, and a client that says nothing keeps one thread for five seconds.
+taken. A client that says nothing keeps one thread for five seconds, and however slowly clients
+move, the oldest of too many gives way to the next.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import socket
+from socket import SHUT_RDWR, socket
 from typing import Any
 
 from ops import heartbeats
@@ -61,19 +62,23 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, port: int, host: str) -> None:
         super().__init__((host, port), _Handler)
-        self._places = threading.BoundedSemaphore(AT_ONCE)
+        self._open: list[socket] = []
+        self._lock = threading.Lock()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if self._places.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
+        with self._lock:
+            self._open.append(request)
+            if len(self._open) > AT_ONCE:
+                with suppress(OSError):  # it has gone by itself
+                    self._open.pop(0).shutdown(SHUT_RDWR)
+        super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._places.release()
+            with self._lock, suppress(ValueError):  # it gave way
+                self._open.remove(request)
 
     def handle_error(self, request: socket | tuple[bytes, socket], client_address: Any) -> None:
         """A client that hung up, mostly. Nobody waits for an answer any more."""
