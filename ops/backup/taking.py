@@ -84,7 +84,7 @@ def take_backup(
     """Afterwards a whole backup lies in the store, and what it made superfluous does not.
 
     Returns the names of what was removed. Raises a BackupError, and then nothing lies in the
-    store that did not before.
+    store that did not before; but for NotRecorded, where the backup is whole and stays.
     """
     shelf = shelf_of(store, database.name)
     _look_for(store)
