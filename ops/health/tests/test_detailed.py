@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pytest
-from health_check.base import HealthCheck
 from health_check.exceptions import ServiceUnavailable, ServiceWarning
 
 from notevault.kit.tests.log_output import log_output
@@ -48,12 +47,6 @@ class Unused(Check):
         raise NotConfigured("no replica")
 
 
-@dataclass
-class Asynchronous(HealthCheck):
-    async def run(self):
-        raise ServiceWarning("awaited")
-
-
 def detailed(client, **headers):
     response = client.get("/health/detailed", headers=headers)
     assert response["Cache-Control"] == "no-store"
@@ -83,7 +76,7 @@ class TestDetailed:
         assert (status, body["status"]) == (200, "healthy")
         assert body["checks"]["replica"] == {"status": "not_configured"}
 
-    @pytest.mark.parametrize("how", ["Ailing", "Broken", "Buggy", "Asynchronous"])
+    @pytest.mark.parametrize("how", ["Ailing", "Broken", "Buggy"])
     def test_is_degraded_when_any_line_is_not(self, client, checks, how):
         checks(database="Well", migrations="Well", queue=how)
 
