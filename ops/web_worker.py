@@ -35,6 +35,7 @@ from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from notevault.kit import correlation, deadline
+from notevault.settings import number
 from ops import draining, web_answers
 from ops.transactions import close_pools
 from ops.web_socket import PatientSocket
@@ -72,7 +73,7 @@ class ClosingRequest(Request):
 class BoundedThreadWorker(ThreadWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        waiting = int(os.environ.get("WEB_QUEUE") or 4 * self.cfg.threads)
+        waiting = number.whole("WEB_QUEUE", default=4 * self.cfg.threads)
         self.most_under_way: int = self.cfg.threads + waiting
         self.under_way = 0
         self.worker_connections = most_connections(
@@ -82,8 +83,8 @@ class BoundedThreadWorker(ThreadWorker):
         self.is_out_of_files = False
         self.told_crowded_at = -HEAD_S
         self.parting: dict[TConn, float] = {}
-        self.drain_s = float(os.environ.get("WEB_DRAIN_S") or 5)
-        self.finish_s = int(os.environ.get("WEB_FINISH_S") or 30)
+        self.drain_s = number.seconds("WEB_DRAIN_S", default=5)
+        self.finish_s = number.whole("WEB_FINISH_S", default=30)
         self.accept_until: float | None = None
 
     # The way in

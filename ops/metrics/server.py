@@ -7,6 +7,7 @@ move, the oldest of too many gives way to the next.
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +21,10 @@ from ops.metrics import access, exposition
 SILENCE_S = 5.0
 AT_ONCE = 8
 TEXT = "text/plain; charset=utf-8"
+
+
+class PortUnusable(Exception):
+    """The message says which, and why."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -84,13 +89,21 @@ class _Server(ThreadingHTTPServer):
         """A client that hung up, mostly. Nobody waits for an answer any more."""
 
 
+def _is_taken(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+
+
 @contextmanager
 def serving(*, port: int, host: str = "0.0.0.0") -> Iterator[None]:  # noqa: S104 a pod
-    """Within it, answer on this port; on none when it is 0. OSError when it is taken."""
+    """Within it, answer on this port; on none when it is 0. PortUnusable when it is taken."""
     if not port:
         yield
         return
-    server = _Server(port, host)
+    try:
+        server = _Server(port, host)
+    except (OSError, OverflowError) as error:
+        why = "is in use" if _is_taken(error) else f"cannot be used: {error}"
+        raise PortUnusable(f"Port {port} {why} (WORKER_PORT).") from error
     thread = threading.Thread(target=server.serve_forever, args=(0.2,), daemon=True)
     thread.start()
     try:

@@ -170,7 +170,7 @@ class TestNothingIsLeft:
         code, said = run("backup", "--to", str(shelf))
 
         assert code == 1
-        assert "the database shop on 127.0.0.1 cannot be reached" in said
+        assert "The database shop on 127.0.0.1 cannot be reached" in said
         assert "secret" not in said
 
     def test_of_a_database_that_was_never_migrated(self, shelf, settings, elsewhere):

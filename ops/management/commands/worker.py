@@ -8,11 +8,11 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from procrastinate.contrib.django import app
 
 from ops.heartbeats import HEARTBEAT_S, STALLED_AFTER_S
-from ops.metrics.server import serving
+from ops.metrics.server import PortUnusable, serving
 from ops.transactions import close_pools
 from ops.worker import DrainingWorker
 
@@ -46,8 +46,11 @@ class Command(BaseCommand):
             raise SystemExit(2)
         connector = app.connector.get_worker_connector()  # type: ignore[attr-defined]
         port = 0 if options["once"] else settings.WORKER_PORT
-        with serving(port=port), app.replace_connector(connector):
-            was_told = asyncio.run(self.work(options))
+        try:
+            with serving(port=port), app.replace_connector(connector):
+                was_told = asyncio.run(self.work(options))
+        except PortUnusable as refusal:
+            raise CommandError(str(refusal)) from refusal
         if options["once"]:
             return
         close_pools()
