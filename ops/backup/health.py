@@ -6,19 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-<<<<<<< HEAD
-from health_check.base import HealthCheck
 from health_check.exceptions import ServiceWarning
 
 from notevault.kit import clock
 from ops.backup.records import NEWEST
-=======
-from django.db.models import Max
-from health_check.exceptions import ServiceWarning
-
-from notevault.kit import clock
 from ops.health.check import Check
->>>>>>> fixb
 from ops.models import Backup
 
 # One a day, and two hours for it to be late.
@@ -26,15 +18,9 @@ TOO_OLD = timedelta(hours=26)
 
 
 @dataclass
-<<<<<<< HEAD
-class Age(HealthCheck):
+class Age(Check):
     """Degraded when the newest backup, or the newest that was verified, is over 26 hours old;
     while developing, only where there once was one. It never makes a pod unready."""
-=======
-class Age(Check):
-    """Degraded when the newest backup, or the newest proof of one, is over 26 hours old; while
-    developing, only where there once was one. It never makes a pod unready."""
->>>>>>> fixb
 
     def run(self) -> None:
         last = Backup.objects.aggregate(**NEWEST)
