@@ -13,7 +13,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 from django.urls import reverse
 
 from alerts import channels, kinds, outbox, receivers
@@ -34,6 +34,9 @@ from ops.transactions import use_case
 BREAKERS = "alerts:"
 # A receiver that asks for pauses for longer than this is one that fails.
 PATIENCE = timedelta(hours=72)
+# For so long, processes of older and newer settings run side by side.
+ROLL_OUT = timedelta(minutes=30)
+LONGEST_PAUSE_S = 3600
 
 
 class NotDelivered(Exception):
@@ -68,21 +71,22 @@ def tell_count(*, alert_id: UUID, now: datetime) -> None:
 
 
 def next_round(alert: Alert) -> int:
-    """A step on a locked alert: it is on its way once more."""
-    Alert.objects.filter(pk=alert.pk).update(delivered_at=None)
     last: int | None = alert.deliveries.aggregate(last=Max("round"))["last"]
     return (last or 1) + 1
 
 
 def send(*, delivery_id: UUID, now: datetime) -> None:
-    """Call the receiver once. Nothing when it has it, is gone, or is no more in the settings.
+    """Call the receiver once. Nothing when it has it, is gone, or is not in the settings for
+    longer than PATIENCE.
 
-    Raises NotDelivered when it must be tried again; then the attempt is on record.
+    Raises NotDelivered when it must be tried again; if it was called, the attempt is on record.
     """
     delivery = AlertDelivery.objects.select_related("alert").get(pk=delivery_id)
     if delivery.state == DeliveryState.DELIVERED:
         return
-    channel = channels.find(delivery.channel)
+    channel = _channel_of(delivery, now)
+    if channel is None and delivery.created_at > now - PATIENCE:
+        raise NotDelivered(f"{delivery.channel}: no channel of this process leads there")
     if channel is None or receivers.is_disabled(channel):
         _refuse(delivery_id=delivery_id, now=now)
         return
@@ -96,6 +100,19 @@ def send(*, delivery_id: UUID, now: datetime) -> None:
     )
     if must_retry:
         raise NotDelivered(f"{channel.name}: {answer.error}")
+
+
+def _channel_of(delivery: AlertDelivery, now: datetime) -> Channel | None:
+    """The channel that leads to its address, whatever its name is now. Where none does, once
+    a roll-out is over, the one that took its place and is not told by a delivery of its own."""
+    named = channels.find(delivery.channel)
+    if not delivery.address:
+        return named
+    channel = channels.at(delivery.address)
+    if channel or named is None or delivery.created_at > now - ROLL_OUT:
+        return channel
+    own = delivery.alert.deliveries.filter(news=delivery.news, round=delivery.round)
+    return None if own.filter(address=named.address).exists() else named
 
 
 def _ask(channel: Channel, message: Message) -> Answer:
@@ -132,9 +149,16 @@ def _record(*, delivery_id: UUID, channel: Channel, told: Message, answer: Answe
         _switch_off(channel, answer, now)
         return False
     if answer.retry_after_s and delivery.created_at > now - PATIENCE:
-        outbox.send_later(delivery, after_s=answer.retry_after_s)
+        outbox.send_later(delivery, after_s=max(answer.retry_after_s, _patience_s(delivery)))
         return False
     return True
+
+
+def _patience_s(delivery: AlertDelivery) -> int:
+    """Twice as long after each attempt: a receiver may ask for a second again and again."""
+    attempts = delivery.attempts.count()
+    doubled: int = 2 ** min(attempts - 1, 12)
+    return min(LONGEST_PAUSE_S, doubled)
 
 
 def _outcome(answer: Answer) -> str:
@@ -151,19 +175,27 @@ def _refuse(*, delivery_id: UUID | str, now: datetime) -> None:
 
 
 def close_discarded(*, now: datetime) -> None:
-    """Whoever discards the dead letter of a delivery gives that up: nothing waits for it.
+    """Whoever discards the dead letter of a delivery, or of opening them, gives that up:
+    nothing waits for it.
 
     A replay of the letter sends it all the same.
     """
     pending = AlertDelivery.objects.filter(state=DeliveryState.PENDING)
-    waiting = [str(pk) for pk in pending.values_list("pk", flat=True)]
-    discarded = DeadLetter.objects.filter(
-        task="alerts.tasks.send_delivery",
-        state=LetterState.DISCARDED,
-        arguments__delivery_id__in=waiting,
-    )
-    for delivery_id in discarded.values_list("arguments__delivery_id", flat=True):
+    for delivery_id in _discarded("send_delivery", "delivery_id", pending):
         _refuse(delivery_id=delivery_id, now=now)
+    unopened = Alert.objects.filter(delivered_at=None).exclude(deliveries__in=pending)
+    given_up = _discarded("deliver_alert", "alert_id", unopened)
+    unopened.filter(pk__in=given_up).update(delivered_at=now)
+
+
+def _discarded(task: str, argument: str, rows: QuerySet[Any]) -> list[str]:
+    """The ids of those rows whose job's letter is discarded."""
+    letters = DeadLetter.objects.filter(
+        task=f"alerts.tasks.{task}",
+        state=LetterState.DISCARDED,
+        **{f"arguments__{argument}__in": [str(pk) for pk in rows.values_list("pk", flat=True)]},
+    )
+    return list(letters.values_list(f"arguments__{argument}", flat=True))
 
 
 def _close(
@@ -214,10 +246,11 @@ def message_of(delivery: AlertDelivery, *, now: datetime) -> Message:
 def _untold(delivery: AlertDelivery) -> int:
     """How often the matter came up after this channel was last told of it."""
     alert = delivery.alert
+    same = {"address": delivery.address} if delivery.address else {"channel": delivery.channel}
     before = AlertDelivery.objects.filter(
+        **same,
         alert__dedupe_key=alert.dedupe_key,
         alert__raised_at__lt=alert.raised_at,
-        channel=delivery.channel,
         state=DeliveryState.DELIVERED,
         news=News.RAISED,
     )

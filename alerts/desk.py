@@ -44,5 +44,6 @@ def deliver_again(*, alert_id: UUID, actor_id: UUID, now: datetime) -> bool:
     why = "delivered again by staff"
     alert.moves.create(old=alert.state, new=alert.state, why=why, actor_id=actor_id, at=now)
     again = delivery.next_round(alert)
+    Alert.objects.filter(pk=alert_id).update(delivered_at=None)
     jobs.defer("alerts.tasks.deliver_alert", alert_id=str(alert_id), round_number=again)
     return True

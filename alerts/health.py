@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from health_check.base import HealthCheck
 from health_check.exceptions import ServiceWarning
 
 from alerts import channels, receivers, watching
 from notevault.kit import clock
+from ops.health.check import Check
 
 
-@dataclass(repr=False)
-class Channels(HealthCheck):
+@dataclass
+class Channels(Check):
     """Degraded when an alert would reach the log only, or not all who should know."""
 
     def run(self) -> None:
         remote = [channel.name for channel in channels.remote()]
         off = [c.name for c in channels.remote() if receivers.is_disabled(c)]
         failing = watching.failing_channels(now=clock.now())
-        self.details: dict[str, Any] = {
+        self.details = {
             "channels": ["log", *remote],
             "disabled": off,
             "failing": {name: since.isoformat() for name, since in failing.items()},

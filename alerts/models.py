@@ -57,7 +57,12 @@ class Alert(Stateful):
 
     class Meta:
         permissions = [("handle_alert", "Can acknowledge, resolve and deliver alerts again")]
-        indexes = [models.Index(fields=["dedupe_key", "-raised_at"], name="alert_by_dedupe_key")]
+        indexes = [
+            models.Index(fields=["dedupe_key", "-raised_at"], name="alert_by_dedupe_key"),
+            models.Index(
+                fields=["raised_at"], name="alerts_undelivered", condition=Q(delivered_at=None)
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.severity} {self.kind}: {self.message}"
@@ -75,6 +80,13 @@ class AlertDelivery(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="deliveries")
     channel = models.CharField(max_length=32)
+    address = models.CharField(
+        max_length=16,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="A digest of where the channel led: its name depends on its place in a list.",
+    )
     news = models.CharField(max_length=8, choices=News, default=News.RAISED)
     round = models.PositiveSmallIntegerField(
         default=1, help_text="Higher when staff had it delivered again."

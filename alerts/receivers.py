@@ -18,8 +18,8 @@ def disabled() -> QuerySet[Receiver]:
 
 
 def is_disabled(channel: Channel) -> bool:
-    """Only while its address is the one that answered."""
-    return disabled().filter(channel=channel.name, address=channel.address).exists()
+    """Only while its address is the one that answered, whatever its name is now."""
+    return disabled().filter(address=channel.address).exists()
 
 
 def disable(*, channel: Channel, why: str, now: datetime) -> bool:

@@ -10,19 +10,14 @@ from notevault.kit import clock
 from ops.jobs import Retries, RetryLater, job, periodic
 from ops.revival import Revival
 
+# At most an hour passes between a receiver's return and its alerts.
+REVIVAL = Revival(first=timedelta(minutes=5), longest=timedelta(hours=1), until=timedelta(hours=72))
 # A first try and three more, after at most 1, 2 and 4 seconds; then the dead letter, which is
-# tried again for three days. At most an hour passes between a receiver's return and its alerts.
-SENDING = Retries(
-    attempts=4,
-    first_s=1,
-    longest_s=4,
-    revival=Revival(
-        first=timedelta(minutes=5), longest=timedelta(hours=1), until=timedelta(hours=72)
-    ),
-)
+# tried again for three days.
+SENDING = Retries(attempts=4, first_s=1, longest_s=4, revival=REVIVAL)
 
 
-@job(queue="alerts", kind="alert")
+@job(queue="alerts", retries=Retries(revival=REVIVAL), kind="alert")
 def deliver_alert(*, alert_id: str, round_number: int = 1) -> None:
     delivery.fan_out(alert_id=UUID(alert_id), round_number=round_number, now=clock.now())
 

@@ -86,7 +86,7 @@ def watch_channels(*, now: datetime) -> None:
             is_wrong=True,
             kind="alerts.channel_failing",
             severity=Severity.HIGH,
-            message=f"The channel {channel} has not taken an alert of {since:%d %b, %H:%M} UTC.",
+            message=f"An alert of {since:%d %b, %H:%M} UTC still waits for {channel}.",
             metadata={"channel": channel, "since": since.isoformat()},
             dedupe_key=_failing(channel),
             now=now,
@@ -116,12 +116,14 @@ def watch_backups(*, now: datetime) -> None:
 
 
 def failing_channels(*, now: datetime) -> dict[str, datetime]:
-    """Each with the time of the oldest alert that waits for it."""
-    waiting = AlertDelivery.objects.filter(
-        state=DeliveryState.PENDING,
-        created_at__range=(now - FAILING_UNTIL, now - FAILING_AFTER),
-    )
-    return dict(waiting.values_list("channel").annotate(since=Min("created_at")))
+    """Each with the time of the oldest alert that waits for it; `all channels` of
+    one that was not even handed to them."""
+    late = (now - FAILING_UNTIL, now - FAILING_AFTER)
+    waiting = AlertDelivery.objects.filter(state=DeliveryState.PENDING, created_at__range=late)
+    failing = dict(waiting.values_list("channel").annotate(since=Min("created_at")))
+    unopened = Alert.objects.filter(delivered_at=None, deliveries=None, raised_at__range=late)
+    since = unopened.aggregate(since=Min("raised_at"))["since"]
+    return {**failing, "all channels": since} if since else failing
 
 
 def _failing(channel: str) -> str:

@@ -1,18 +1,28 @@
 """How the web process is served: threads, and a short queue before them (WEB_QUEUE)."""
 
 import os
+import sys
 
+from django.core.exceptions import ImproperlyConfigured
+
+from notevault.settings import number
 from ops.metrics import files
 
-bind = f"{os.environ.get('WEB_BIND', '0.0.0.0')}:{os.environ.get('PORT', '5001')}"  # noqa: S104 a pod
+try:
+    _port = number.whole("PORT", default=5001)
+    workers = number.whole("WEB_WORKERS", default=2, least=1)
+    threads = number.whole("WEB_THREADS", default=8, least=1)
+    number.whole("WEB_QUEUE", default=0)
+    _drain_s = number.seconds("WEB_DRAIN_S", default=5)
+    _finish_s = number.whole("WEB_FINISH_S", default=30)
+except ImproperlyConfigured as error:
+    sys.exit(str(error))
+
+bind = f"{os.environ.get('WEB_BIND') or '0.0.0.0'}:{_port}"  # noqa: S104 a pod
 worker_class = "ops.web_worker.BoundedThreadWorker"
-workers = int(os.environ.get("WEB_WORKERS", "2"))
-threads = int(os.environ.get("WEB_THREADS", "8"))
 # At SIGTERM the service is not ready any more, but accepts for WEB_DRAIN_S; then it finishes
 # what is under way within WEB_FINISH_S (ops/web_worker.py). This is when the master kills.
-graceful_timeout = (
-    int(float(os.environ.get("WEB_DRAIN_S") or 5)) + int(os.environ.get("WEB_FINISH_S") or 30) + 5
-)
+graceful_timeout = int(_drain_s) + _finish_s + 5
 timeout = 60
 keepalive = 5
 # The longest that gunicorn bounds; longer lines get 414.
@@ -28,7 +38,7 @@ loglevel = "info"
 accesslog = None
 
 # Metrics: one folder for the processes of this master, one place in it for each.
-files.share(port=os.environ.get("PORT", "5001"))
+files.share(port=str(_port))
 
 
 def when_ready(server):

@@ -60,8 +60,9 @@ def bury(
         and revival.next_at(buried_at=letter.buried_at if letter else now, now=now),
     }
     if letter is None:
-        work = {"kind": kind, "task": task, "arguments": arguments, "request_id": request_id}
-        new = {**failure, **work, "attempts": attempts, "buried_at": now}
+        # Longer ones are written by no code of ours, but they must not hide what gave up.
+        named = {"kind": kind[:40], "task": task, "request_id": request_id[:128]}
+        new = {**failure, **named, "arguments": arguments, "attempts": attempts, "buried_at": now}
         letter, _ = DeadLetter.objects.get_or_create(job_id=job_id, defaults=new)
     elif letter.job_id == job_id and letter.state == LetterState.RETRYING:
         total = letter.attempts + attempts

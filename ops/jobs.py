@@ -218,7 +218,7 @@ def _run_or_bury(
     arguments: dict[str, Any],
 ) -> None:
     request_id = arguments.pop("request_id", "")
-    letter_id = arguments.pop("dead_letter_id", None)
+    letter_id = _letter_id(arguments.pop("dead_letter_id", None))
     began = time.monotonic()
     try:
         with timing(JOB_SECONDS, job.queue):
@@ -231,7 +231,7 @@ def _run_or_bury(
             _note_failure(job, error, ms)
         raise
     if letter_id:
-        dead_letters.resolve(letter_id=UUID(letter_id), now=clock.now())
+        dead_letters.resolve(letter_id=letter_id, now=clock.now())
     JOBS_FINISHED.labels(job.queue, name, "done").inc()
     crash.point("jobs.done_not_marked")
 
@@ -249,9 +249,9 @@ def give_up(
 ) -> None:
     """Keep a job that is not tried again as a dead letter; its last run took `ms`."""
     known = declared.get(job.task_name)
-    arguments: dict[str, Any] = dict(job.task_kwargs)
+    arguments = _named_arguments(job.task_kwargs)
     request_id = str(arguments.pop("request_id", ""))
-    letter_id = arguments.pop("dead_letter_id", None)
+    letter_id = _letter_id(arguments.pop("dead_letter_id", None))
     dead_letters.bury(
         kind=known.kind if known else job.queue,
         task=job.task_name,
@@ -261,13 +261,26 @@ def give_up(
         attempts=job.attempts + 1,
         request_id=request_id,
         now=now or clock.now(),
-        letter_id=UUID(str(letter_id)) if letter_id else None,
+        letter_id=letter_id,
         ms=ms,
         revival=known.retries.revival if known else None,
     )
     JOBS_FINISHED.labels(job.queue, job.task_name, "buried").inc()
     log.error("job.buried", task=job.task_name, job_id=job.id)
     crash.point("dead_letter.buried")
+
+
+def _named_arguments(arguments: Any) -> dict[str, Any]:
+    """A copy. The queue takes any JSON from whoever writes to it; no task takes a list."""
+    return dict(arguments) if isinstance(arguments, dict) else {"args": arguments}
+
+
+def _letter_id(text: Any) -> UUID | None:
+    """Of the letter that a job was replayed from; None when it names none."""
+    try:
+        return UUID(str(text))
+    except ValueError:
+        return None
 
 
 def periodic(

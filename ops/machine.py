@@ -1,9 +1,12 @@
-"""What this process may take of its machine: memory by its control group, disk by its folders."""
+"""What this process may take of its machine, and for how long it has run on it."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -41,20 +44,47 @@ def memory(cgroup: Path = CGROUP) -> Share:
     return Share(used=machine.total - machine.available, limit=machine.total)
 
 
+def uptime_s() -> float:
+    """Of this process; of the web, its master."""
+    return max(time.time() - started_at(), 1.0)
+
+
+@cache
+def started_at() -> float:
+    """As a Unix time."""
+    # The processes of one gunicorn share their metrics; any other has the variable taken away.
+    is_forked = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+    return float(psutil.Process(os.getppid() if is_forked else None).create_time())
+
+
 def disk(path: Path) -> Share:
     """Of the file system that holds the path."""
     usage = shutil.disk_usage(path)
     return Share(used=usage.total - usage.free, limit=usage.total)
 
 
-def _of_group(folder: Path, limit: str, used: str, cache: str) -> Share | None:
+def memory_limit(cgroup: Path = CGROUP) -> int | None:
+    """Of the control group; None where it has no limit."""
+    older = cgroup / "memory" / "memory.limit_in_bytes"
+    return _limit_in(cgroup / "memory.max") or _limit_in(older)
+
+
+def _of_group(folder: Path, limit: str, used: str, files: str) -> Share | None:
     """None without a group of this version, or one without a limit."""
+    most = _limit_in(folder / limit)
+    if most is None:
+        return None
     try:
-        most = (folder / limit).read_text().strip()
         taken = int((folder / used).read_text())
         figures = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
     except OSError:
         return None
-    if most == "max" or int(most) >= NO_LIMIT:
+    return Share(used=max(taken - int(figures.get(files, 0)), 0), limit=most)
+
+
+def _limit_in(path: Path) -> int | None:
+    try:
+        text = path.read_text().strip()
+    except OSError:
         return None
-    return Share(used=max(taken - int(figures.get(cache, 0)), 0), limit=int(most))
+    return int(text) if text != "max" and int(text) < NO_LIMIT else None

@@ -12,7 +12,7 @@ from django.core.cache import cache
 from django.utils.module_loading import import_string
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
-from procrastinate.jobs import Status
+from procrastinate.jobs import Job, Status
 
 from notevault.kit import clock
 from ops import bulk, jobs, replay, upkeep
@@ -34,20 +34,28 @@ def retry_stalled_jobs() -> None:
     """Give the jobs of a killed worker back to the queue.
 
     One that was under way at as many deaths as it may have runs is taken for their cause,
-    and buried; a periodic one is left to its next run.
+    and buried; a periodic one is left to its next run. One that can be neither given back
+    nor buried keeps no other.
     """
     manager = Queue(DjangoConnector())
     stalled = async_to_sync(manager.get_stalled_jobs)(seconds_since_heartbeat=STALLED_AFTER_S)
     for job in stalled:
         log.warning("job.stalled", task=job.task_name, job_id=job.id)
-        error = WorkerKilled("the worker died during every one of its runs")
-        retries = _retries_of(job.task_name)
-        if not (retries or Retries()).is_last(error, job.attempts):
-            async_to_sync(manager.retry_job)(job)
-            continue
-        if retries is not None:
-            jobs.give_up(job, error)
-        async_to_sync(manager.finish_job)(job, status=Status.FAILED, delete_job=False)
+        try:
+            _give_back_or_bury(job, manager)
+        except Exception:
+            log.exception("job.not_given_back", task=job.task_name, job_id=job.id)
+
+
+def _give_back_or_bury(job: Job, manager: Queue) -> None:
+    error = WorkerKilled("the worker died during every one of its runs")
+    retries = _retries_of(job.task_name)
+    if not (retries or Retries()).is_last(error, job.attempts):
+        async_to_sync(manager.retry_job)(job)
+        return
+    if retries is not None:
+        jobs.give_up(job, error)
+    async_to_sync(manager.finish_job)(job, status=Status.FAILED, delete_job=False)
 
 
 def _retries_of(task_name: str) -> Retries | None:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import structlog
 from django.db.models import Exists, OuterRef, QuerySet
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.jobs import Job
@@ -20,13 +21,16 @@ BATCH = 500
 # Longer than a job goes on trying: what has no letter by then had success at last.
 KEEP_RUNS = timedelta(days=4)
 
+log = structlog.get_logger("notevault.jobs")
+
 
 class EndedUnseen(Exception):
     """A job that the queue has as failed, and that nobody buried."""
 
 
 def bury_unseen(*, now: datetime) -> int:
-    """Bury the jobs that failed without a letter; gives how many.
+    """Bury the jobs that failed without a letter; gives how many. One that cannot be buried
+    is logged, and keeps no other.
 
     So ends a job whose task is of another release, or whose database went away just when
     it was to be buried. A periodic job is left to its next run.
@@ -35,9 +39,16 @@ def bury_unseen(*, now: datetime) -> int:
     lettered = DeadLetter.objects.filter(job_id=OuterRef("pk")).exclude(state=LetterState.RETRYING)
     failed = ProcrastinateJob.objects.filter(status="failed").exclude(args__has_key="timestamp")
     unseen = failed.exclude(Exists(known)).exclude(Exists(lettered)).order_by("pk")[:BATCH]
-    for row in unseen:
+    return sum(_try_to_bury(row, now) for row in unseen)
+
+
+def _try_to_bury(row: ProcrastinateJob, now: datetime) -> bool:
+    try:
         jobs.give_up(_as_job(row), _reason(row.task_name), now=now)
-    return len(unseen)
+    except Exception:
+        log.exception("job.not_buried", task=row.task_name, job_id=row.pk)
+        return False
+    return True
 
 
 def _as_job(row: ProcrastinateJob) -> Job:

@@ -6,7 +6,8 @@ hears in milliseconds what it would else have given up waiting for. `/health/liv
 answered even then: a busy process is alive.
 
 A request gets a thread once its head is whole; until then it waits in the poller, where it
-costs nothing, for at most HEAD_S. Nothing here blocks the loop that accepts connections.
+costs nothing, for at most HEAD_S. Nothing here blocks the loop that accepts connections, and
+that never stops to accept: where there is no room, whoever has kept silent longest makes it.
 
 At SIGTERM the worker goes on for WEB_DRAIN_S, so that whoever routes by `/health/ready` can
 notice, and asks each client to close. Then it takes what has come, closes its socket, and has
@@ -15,7 +16,9 @@ WEB_FINISH_S for what is under way.
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import selectors
 import socket
 import time
@@ -32,6 +35,7 @@ from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from notevault.kit import correlation, deadline
+from notevault.settings import number
 from ops import draining, web_answers
 from ops.transactions import close_pools
 from ops.web_socket import PatientSocket
@@ -42,6 +46,9 @@ HEAD_BYTES = 32 * 1024
 LONGEST_WAIT_S = 2.5
 LINGER_S = 2.0
 READ_BYTES = 64 * 1024
+# Open files that are not connections of clients: of the database, the log, the metrics.
+OTHER_FILES = 200
+SHED_AT_ONCE = 16
 
 LIVENESS = b"GET /health/live "
 TOO_LATE = object()
@@ -66,15 +73,59 @@ class ClosingRequest(Request):
 class BoundedThreadWorker(ThreadWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        waiting = int(os.environ.get("WEB_QUEUE") or 4 * self.cfg.threads)
+        waiting = number.whole("WEB_QUEUE", default=4 * self.cfg.threads)
         self.most_under_way: int = self.cfg.threads + waiting
         self.under_way = 0
+        self.worker_connections = most_connections(
+            self.cfg.worker_connections, files=resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        )
+        self.max_keepalived = self.worker_connections - self.cfg.threads
+        self.is_out_of_files = False
+        self.told_crowded_at = -HEAD_S
         self.parting: dict[TConn, float] = {}
-        self.drain_s = float(os.environ.get("WEB_DRAIN_S") or 5)
-        self.finish_s = int(os.environ.get("WEB_FINISH_S") or 30)
+        self.drain_s = number.seconds("WEB_DRAIN_S", default=5)
+        self.finish_s = number.whole("WEB_FINISH_S", default=30)
         self.accept_until: float | None = None
 
     # The way in
+
+    def accept(self, listener: socket.socket) -> None:
+        try:
+            super().accept(listener)
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            self.is_out_of_files = True
+
+    def make_room(self) -> None:
+        """Between two turns of the loop: in one of them, a socket that was closed could still
+        have its event ahead."""
+        surplus = self.nr_conns + 1 - self.worker_connections
+        if self.is_out_of_files:
+            self.is_out_of_files = False
+            surplus = max(surplus, SHED_AT_ONCE)
+        if surplus > 0:
+            self.say_crowded()
+        for _ in range(surplus):
+            self.shed()
+
+    def shed(self) -> None:
+        """First who has an answer, then who has not asked yet, then who may ask again."""
+        if self.parting:
+            self.drop(next(iter(self.parting)))
+        elif self.pending_conns:
+            self.hang_up(self.pending_conns[0])
+        elif self.keepalived_conns:
+            conn = self.keepalived_conns.popleft()
+            self.poller.unregister(conn.sock)
+            self.nr_conns -= 1
+            conn.close()
+
+    def say_crowded(self) -> None:
+        now = time.monotonic()
+        if now - self.told_crowded_at >= HEAD_S:
+            self.told_crowded_at = now
+            log.warning("web.crowded", connections=self.nr_conns, silent=len(self.pending_conns))
 
     def enqueue_req(self, conn: TConn) -> None:
         """Called by gthread for a new connection, and whenever a request begins on one."""
@@ -220,6 +271,7 @@ class BoundedThreadWorker(ThreadWorker):
             self.hang_up(conn)
         for conn in [conn for conn, until in self.parting.items() if until <= now]:
             self.drop(conn)
+        self.make_room()
         if self.alive and self.accept_until is not None and now >= self.accept_until:
             self.close_the_door()
 
@@ -274,6 +326,13 @@ class BoundedThreadWorker(ThreadWorker):
         for conn in self.pending_conns:
             if not conn.head:  # such as a browser's spare connection
                 conn.timeout = min(conn.timeout, soon)
+
+
+def most_connections(configured: int, *, files: int) -> int:
+    """As many as configured, and as the process may open files beside its others."""
+    if files == resource.RLIM_INFINITY:
+        return configured
+    return min(configured, max(files - OTHER_FILES, files // 2))
 
 
 _OUR_FAULT = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName)

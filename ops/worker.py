@@ -27,7 +27,7 @@ log = structlog.get_logger("notevault.worker")
 
 class DrainingWorker:
     """Runs jobs of `app`, which is open, until it is told to stop or, unless `wait`, until
-    none is left."""
+    none is left. It hears signals from the moment it is made, inside of a running loop."""
 
     def __init__(
         self,
@@ -48,11 +48,11 @@ class DrainingWorker:
         )
         self.was_told = asyncio.Event()
         self.was_told_again = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self.stop)
 
     async def run(self) -> bool:
         """True when it ended because it was told to."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self.stop)
         running = asyncio.ensure_future(self.worker.run())
         log.info("worker.up", queues=self.queues, concurrency=self.worker.concurrency)
         told = asyncio.ensure_future(self.was_told.wait())

@@ -40,6 +40,11 @@ def find(name: str) -> Channel | None:
     return next((channel for channel in configured() if channel.name == name), None)
 
 
+def at(address: str) -> Channel | None:
+    """The one that leaves the house and leads there, whatever its name is."""
+    return next((channel for channel in remote() if channel.address == address), None)
+
+
 def _of_url(url: str) -> Channel:
     private = settings.ALERT_ALLOW_PRIVATE
     match urlsplit(url).hostname:

@@ -15,6 +15,7 @@ from alerts.services import raise_alert, resolve_alert
 from notevault.kit import clock
 from notevault.kit.ids import uuid7
 from notevault.kit.tests.log_output import log_output
+from ops import replay, upkeep
 from ops.jobs import RetryLater
 from ops.models import CircuitBreaker
 
@@ -102,6 +103,18 @@ class TestAnAlert:
             delivery.fan_out(alert_id=uuid7(), round_number=1, now=now)
 
 
+class TestAnAlertWhoseDeliveriesCannotBeOpened:
+    def test_is_tried_again_from_its_dead_letter(self, alert, receiver, run_jobs, now):
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE procrastinate_jobs SET status = 'failed'")
+        upkeep.bury_unseen(now=now)
+
+        replay.replay_due(now=now + timedelta(minutes=5))
+        run_jobs()
+
+        assert states() == {"log": "delivered", "webhook": "delivered"}
+
+
 class TestAnAttempt:
     @pytest.fixture
     def pending(self, alert, receiver, now):
@@ -166,13 +179,6 @@ class TestAnAttempt:
 
         assert (receiver.requests, DeliveryAttempt.objects.count()) == ([], 0)
 
-    def test_is_told_to_no_channel_that_the_settings_dropped(self, pending, receiver, settings):
-        settings.SECURITY_WEBHOOK_URLS = []
-
-        tasks.send_delivery(delivery_id=str(pending.pk))
-
-        assert (states()["webhook"], receiver.requests) == ("refused", [])
-
 
 class TestAReceiverThatAsksForAPause:
     def test_gets_it_and_is_called_again_after_it(self, alert, receiver, run_jobs):
@@ -187,6 +193,33 @@ class TestAReceiverThatAsksForAPause:
             "pending",
             1,
         )
+
+    @pytest.fixture
+    def impatient(self, alert, receiver, now):
+        """It asks for a second, however often it is called."""
+        receiver.answer = (429, {"Retry-After": "1"}, b"")
+        delivery.fan_out(alert_id=alert.pk, round_number=1, now=now)
+        return AlertDelivery.objects.get(channel="webhook")
+
+    def test_again_and_again_is_called_ever_less_often(self, impatient, now):
+        waits = []
+        for _ in range(14):
+            with connection.cursor() as cursor:
+                cursor.execute("DELETE FROM procrastinate_jobs")
+            delivery.send(delivery_id=impatient.pk, now=now)
+            waits += [wait for _, wait in waiting_jobs()]
+
+        assert len(waits) == 14
+        assert waits[0] < timedelta(seconds=4)
+        assert timedelta(seconds=7) < waits[3] < timedelta(seconds=20)
+        assert timedelta(minutes=59) < waits[13] <= timedelta(minutes=90)
+
+    def test_is_waited_for_by_one_job_however_often_the_last_one_ran(self, impatient, now):
+        for _ in range(2):
+            delivery.send(delivery_id=impatient.pk, now=now)
+
+        later = [key for key, wait in waiting_jobs() if wait]
+        assert later == [str(impatient.pk)]
 
     def test_for_three_days_is_one_that_fails(self, alert, receiver, now):
         receiver.answer = (429, {"Retry-After": "90"}, b"")

@@ -58,12 +58,33 @@ class TestADeadLetterThatStaffDiscard:
         assert state() == "pending"
 
     def test_is_waited_for_no_more(self, letter, alert, moderator, now):
-        self.discard(letter, moderator, now)
+        replay.discard(letter_id=letter.pk, why="of no use", actor_id=moderator.pk, now=now)
+
+        delivery.close_discarded(now=now)
 
         (gauge,) = AlertCollector().collect()
         alert.refresh_from_db()
         assert state() == "refused"
         assert (gauge.samples[0].value, alert.delivered_at) == (0, now)
+
+    def test_of_an_alert_that_reached_no_channel_lets_it_go_too(self, alert, moderator, now):
+        letter = dead_letters.bury(
+            task="alerts.tasks.deliver_alert",
+            arguments={"alert_id": str(alert.pk)},
+            error=ZeroDivisionError(),
+            job_id=1,
+            attempts=4,
+            request_id="",
+            now=now,
+        )
+        delivery.close_discarded(now=now)
+        (before,) = AlertCollector().collect()
+        replay.discard(letter_id=letter.pk, why="of no use", actor_id=moderator.pk, now=now)
+
+        delivery.close_discarded(now=now)
+
+        (after,) = AlertCollector().collect()
+        assert (before.samples[0].value, after.samples[0].value) == (1, 0)
 
     def test_is_sent_all_the_same_when_it_is_replayed(
         self, letter, moderator, now, receiver, run_jobs

@@ -6,7 +6,7 @@ import pytest
 
 from alerts.delivery import fan_out, send
 from alerts.metrics import AlertCollector
-from alerts.models import AlertDelivery, Severity
+from alerts.models import Alert, AlertDelivery, Severity
 from alerts.services import raise_alert
 from ops.metrics.tests.counting import Since
 
@@ -64,3 +64,15 @@ class TestAnAlert:
 
         assert (before, undelivered()) == (1, 0)
         assert since.grown("alert_deliveries_total") == {("log", "delivered"): 1}
+
+    def test_is_undelivered_before_anything_was_tried(self, now):
+        an_alert(now)
+
+        assert undelivered() == 1
+
+    def test_whose_end_is_not_told_yet_is_undelivered(self, now):
+        alert = an_alert(now)
+        AlertDelivery.objects.create(alert=alert, channel="log", news="resolved", created_at=now)
+        Alert.objects.update(delivered_at=now)
+
+        assert undelivered() == 1

@@ -8,6 +8,7 @@ import pytest
 from health_check.exceptions import ServiceWarning
 
 from alerts import channels, kinds, receivers, retention, tasks, watching
+from alerts.delivery import fan_out
 from alerts.health import Channels
 from alerts.models import Alert, AlertDelivery
 from alerts.services import raise_alert
@@ -159,6 +160,17 @@ class TestAChannel:
         watching.watch_channels(now=now)
 
         assert told("alerts.channel_failing") == [("channel-failing:slack", "resolved")]
+
+    def test_that_was_not_even_asked_is_alerted_of(self, now):
+        row = waiting("slack", now - timedelta(minutes=16))
+        AlertDelivery.objects.all().delete()
+
+        watching.watch_channels(now=now)
+
+        assert told("alerts.channel_failing") == [("channel-failing:all channels", "open")]
+        fan_out(alert_id=row.alert_id, round_number=1, now=now)
+        watching.watch_channels(now=now)
+        assert told("alerts.channel_failing") == [("channel-failing:all channels", "resolved")]
 
     def test_does_not_grow_the_queries_with_what_waits(self, now, django_assert_max_num_queries):
         for number in range(30):

@@ -2,7 +2,8 @@
 
 By the name of its field, wherever a pair of name and value is recognised: in structures, JSON
 within text, forms, headers, reprs. By its look: e-mail addresses and UPI ids (`name@bank`),
-phone numbers with India's prefix, tokens, signatures, and card numbers that pass Luhn's test.
+phone numbers with India's prefix, tokens, signatures, private keys, the addresses of Slack's
+hooks, and card numbers that pass Luhn's test.
 A bare number of ten digits stays: it may be a phone, but mostly it is an id or an amount.
 """
 
@@ -16,7 +17,8 @@ from typing import Any
 REDACTED = "[redacted]"
 
 _NAMES = (
-    r"passw(?:or)?d|passphrase|secret|token|signature|api[_-]?key|otp|sessionid|session_key"
+    r"passw(?:or)?d|passphrase|secret|token|signature|credential|otp|sessionid|session_key"
+    r"|(?:api|routing|private)[_-]?key"
     r"|card_?(?:number|no)|account_?number|cvv|cvc|vpa|upi_?id|phone|mobile"
 )
 _HEADERS = r"authorization|cookie"
@@ -24,45 +26,59 @@ _SECRET_KEY = re.compile(
     rf"{_NAMES}|{_HEADERS}|^(?:card|contact|pan|pin|refresh|access)$", re.IGNORECASE
 )
 
-# Each pattern starts at the edge of a word and is bounded, so that no text takes long.
+# Each pattern starts at the edge of a word, or is bounded, or takes all that it has looked at, so
+# that twice the text takes twice the time, whoever wrote it.
+LONGEST = 32_768
 _URL_PASSWORD = re.compile(r"(://[^\s/:@]{0,200}:)[^\s@]{1,500}@")
-_ADDRESS = re.compile(r"[\w.%+-]{1,64}(?:@|%40)[\w-][\w.-]{1,254}\b")
-_JWT = re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
+_ADDRESS = re.compile(r"(?<![\w.%+-])[\w.%+-]+(?:@|%40)[\w-][\w.-]+\b")
+_BY_LOOK = re.compile(
+    r"eyJ[\w.-]{12,}|(?:Bearer|bearer|BEARER|Basic)(?:\s|%20)+[\w.~+/=%-]+|whsec_[\w+/=-]+"
+    r"|hooks\.slack\.com/[^\s\"'<>]+"
+    r"|-----BEGIN [A-Z ]{0,40}KEY-----(?s:.{0,8000}?-----END [A-Z ]{0,40}KEY-----|.*)"
+)
 _PAIR = re.compile(
     rf"""(?isx)(?<![\w-])
-        (?:([\w-]*(?:{_HEADERS}))|([\w-]*(?:{_NAMES})(?:\d|[_-]\w{{1,20}})?|card|contact|pan|pin|refresh|access))
+        (?:([\w-]*(?:{_HEADERS})s?)
+            |([\w-]*(?:{_NAMES}|{_HEADERS})[\w-]{{0,40}}|card|contact|pan|pin|refresh|access))
         (?:\\*["']|%22|%27)?\s*(?:[=:]|%3[AD]|,(?=\s*\\*b?["']))\s*
         (?:b?(?P<quote>\\*["']).{{0,2000}}?(?<!\\)(?P=quote)  # up to the same quote, unescaped
             |b?\\*["'][^\n]*  # one that is never closed
-            |(?(1)[^\n"']+|[^\s"'&,;}}\]]+))"""
+            |\[redacted\](?!\w)
+            # Up to its own bracket, or more where that cannot be told.
+            |[\[{{](?:[^\[\]{{}}]|[\[{{][^\[\]{{}}]{{0,200}}[\]}}]){{0,2000}}[\]}}](?![\w"'\\])
+            |[\[{{].{{0,4000}}
+            |(?(1)[^\n"']+
+                # A comma ends it, unless what follows is neither a space nor the next pair.
+                |(?:[^\s"'&,;}}\]]|[,;}}\]](?=[\w!#$%*+./?@^~-])(?![\w.-]{{1,40}}\\*["']?[=:]))+))"""
 )
 _HEX = re.compile(r"\b[0-9a-f]{64,}\b", re.IGNORECASE)
 _CARD = re.compile(r"(?<![\w.-])[2-68](?:(?:[ +-]|%20)?\d){12,18}(?![\w-])")
 _PHONE = re.compile(r"(?<![\w.])(?:\+|%2B)91[\s-]?[6-9]\d{4}[\s-]?\d{5}\b", re.IGNORECASE)
 # PostgreSQL quotes what it refuses. Values of a row come in brackets, one in quotes.
-_REFUSED_ROW = re.compile(r"(\)=\(|Failing row contains \()[^\n]*\)")
+_REFUSED_ROW = re.compile(r"(\)=\(|Failing row contains \()(?:[^\n]*\)|[^\n]*)")
 _STATEMENT = re.compile(r"(^LINE \d+: )[^\n]*", re.MULTILINE)
 _REFUSED_VALUE = re.compile(
     r"((?:invalid input (?:syntax|value)|out of range)[^\n\"]{0,80}: )\"[^\n]*"
 )
 
-# None of the patterns matches a short text of these characters: most are such.
+# No other pattern matches a short text of these characters: most are such.
 _PLAIN = re.compile(
-    r"(?!.*eyJ)[A-Za-z_./<> -]{0,60}|req_[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"[A-Za-z_./<> -]{0,60}|req_[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 )
 _INT64 = range(-(2**63), 2**64)
 
 
 def redact_text(text: str) -> str:
-    """The text without secrets."""
-    if _PLAIN.fullmatch(text):
+    """The text without secrets, and without its end where it is over-long."""
+    if _PLAIN.fullmatch(text) and not _BY_LOOK.search(text):
         return text
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]}…"
     if not text.isascii():  # half a surrogate pair cannot be written
         text = text.encode(errors="backslashreplace").decode()
     if "@" in text or "%40" in text:
         text = _ADDRESS.sub(REDACTED, _URL_PASSWORD.sub(rf"\1{REDACTED}@", text))
-    if "eyJ" in text:
-        text = _JWT.sub(REDACTED, text)
+    text = _BY_LOOK.sub(REDACTED, text)
     text = _PAIR.sub(lambda pair: f"{pair[1] or pair[2]}={REDACTED}", text)
     text = _HEX.sub(REDACTED, text)
     text = _CARD.sub(_redact_card, text)

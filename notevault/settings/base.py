@@ -18,7 +18,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from notevault.kit import logging as kit_logging
-from notevault.settings import alerts, database, duration, mail, supplier
+from notevault.settings import alerts, database, duration, mail, number, supplier
 
 
 def derived_key(secret: str) -> str:
@@ -34,7 +34,7 @@ if os.environ.get("DJANGO_READ_DOT_ENV", "true") == "true":
 API_VERSION = "1.0.0"
 VERSION = env.str("NOTEVAULT_VERSION", default="") or API_VERSION
 DEBUG = env.bool("DEBUG", default=False)
-PORT = env.int("PORT", default=5001)
+PORT = number.whole("PORT", default=5001)
 DATA_DIR = BASE_DIR / env.str("DATA_DIR", default=".data")
 FRONTEND_URL = env.str("FRONTEND_URL", default="http://localhost:3000").rstrip("/")
 PUBLIC_API_URL = env.str("PUBLIC_API_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
@@ -51,7 +51,7 @@ if os.environ.get("NOTEVAULT_PROCESS") != "web":
         os.environ.pop(_name, None)
 PROMETHEUS_EXPORT_MIGRATIONS = False
 # Where a worker answers for its own metrics and liveness; 0 is nowhere.
-WORKER_PORT = env.int("WORKER_PORT", default=0)
+WORKER_PORT = number.whole("WORKER_PORT", default=0)
 
 # Secrets. Development values are refused by production.py.
 DEVELOPMENT_SECRET = "development-only-secret-of-notevault"  # noqa: S105 refused in production
@@ -130,18 +130,18 @@ TEMPLATES = [
 ]
 
 # Database. A process needs a connection for each of its threads, and never more.
-WEB_WORKERS = env.int("WEB_WORKERS", default=2)
-WEB_THREADS = env.int("WEB_THREADS", default=8)
-WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
-WORKER_GRACE_S = env.float("WORKER_GRACE_S", default=25.0)
+WEB_WORKERS = number.whole("WEB_WORKERS", default=2, least=1)
+WEB_THREADS = number.whole("WEB_THREADS", default=8, least=1)
+WORKER_CONCURRENCY = number.whole("WORKER_CONCURRENCY", default=4, least=1)
+WORKER_GRACE_S = number.seconds("WORKER_GRACE_S", default=25.0)
 POOL_SIZE = max(WEB_THREADS, WORKER_CONCURRENCY)
 DATABASE_URL = env.str("DATABASE_URL", default="")
 # Which process this is: wsgi.py and manage.py say so.
 _usual = database.BY_PROCESS.get(os.environ.get("NOTEVAULT_PROCESS", ""), database.Timeouts())
 TIMEOUTS = database.Timeouts(
-    statement_s=int(env.str("DATABASE_STATEMENT_TIMEOUT", default="") or _usual.statement_s),
-    lock_s=int(env.str("DATABASE_LOCK_TIMEOUT", default="") or _usual.lock_s),
-    idle_s=int(env.str("DATABASE_IDLE_TIMEOUT", default="") or _usual.idle_s),
+    statement_s=number.whole("DATABASE_STATEMENT_TIMEOUT", default=_usual.statement_s),
+    lock_s=number.whole("DATABASE_LOCK_TIMEOUT", default=_usual.lock_s),
+    idle_s=number.whole("DATABASE_IDLE_TIMEOUT", default=_usual.idle_s),
 )
 DATABASES = {
     "default": database.from_url(DATABASE_URL, pool_size=POOL_SIZE, timeouts=TIMEOUTS)
@@ -152,7 +152,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Backups
 BACKUP_URL = env.str("BACKUP_URL", default="")
-BACKUP_KEEP = int(env.str("BACKUP_KEEP", default="") or 0)
+BACKUP_KEEP = number.whole("BACKUP_KEEP", default=0)
 BACKUP_DATABASE_URL = env.str("BACKUP_DATABASE_URL", default="")
 
 # Caches. `default` is shared by all processes, `local` belongs to one.
@@ -191,7 +191,7 @@ SIMPLE_JWT = {
     "ALGORITHM": "HS256",
 }
 # Addresses in X-Forwarded-For that our own proxies add; 0 trusts none of it.
-TRUSTED_PROXIES = int(env.str("TRUSTED_PROXIES", default="") or 0)
+TRUSTED_PROXIES = number.whole("TRUSTED_PROXIES", default=0)
 
 # HTTP
 BODY_LIMIT = 1024 * 1024
@@ -302,7 +302,7 @@ RAZORPAY_WEBHOOK_SECRET_PREVIOUS = env.str("RAZORPAY_WEBHOOK_SECRET_PREVIOUS", d
 RAZORPAY_BASE_URL = env.str("RAZORPAY_BASE_URL", default="https://api.razorpay.com")
 # How long after a checkout the gateway is first asked, and what is left between two beats is
 # taken up. A simulator compresses it.
-SWEEP_AFTER_S = env.int("SWEEP_AFTER_S", default=60)
+SWEEP_AFTER_S = number.whole("SWEEP_AFTER_S", default=60)
 PAYMENT_GATEWAY = "payments.gateways.razorpay.RazorpayGateway"
 
 # Invoices: who supplies, from where, and under which service code (SAC)
@@ -366,7 +366,7 @@ ALERT_LEAST_SEVERITY = alerts.least_severities(env.dict("ALERT_LEAST_SEVERITY", 
 # A kind that the catalogue lacks is a mistake while developing; in production it is delivered.
 ALERT_KINDS_STRICT = DEBUG
 # Minutes without a webhook, while payments are captured, that are taken for a fault; 0: never.
-WEBHOOKS_SILENT_MIN = env.int("WEBHOOKS_SILENT_MIN", default=15)
+WEBHOOKS_SILENT_MIN = number.whole("WEBHOOKS_SILENT_MIN", default=15)
 
 # E-mail. A job waits at most so many seconds for the server.
 EMAIL_URL = env.str("EMAIL_URL", default="")
@@ -383,10 +383,7 @@ PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 PROCRASTINATE_ON_APP_READY = "ops.jobs.use_queue"
 # How long a dead letter is kept that was resolved or discarded. Jobs that failed are three
 # days in the queue, and a job without a letter is buried.
-_days = env.int("DEAD_LETTERS_KEPT_DAYS", default=30)
-DEAD_LETTERS_KEPT = timedelta(days=_days)
-if _days < 4:
-    raise ImproperlyConfigured("DEAD_LETTERS_KEPT_DAYS must be at least 4")
+DEAD_LETTERS_KEPT = timedelta(days=number.whole("DEAD_LETTERS_KEPT_DAYS", default=30, least=4))
 # Tasks whose discarded letters the promises count on (`manage.py verify_ledger`).
 DISCARDED_LETTERS_THAT_STAY = "payments.invariants.ANSWERING"
 

@@ -32,7 +32,7 @@ class TestEachProcess:
     def options_of(self, *arguments, **environment):
         result = run("-c", *arguments, **GOOD, **environment)
         assert result.returncode == 0, result.stderr
-        words = result.stdout.split()
+        words = result.stdout.splitlines()[-1].split()
         names = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]
         assert [word.partition("=")[0] for word in words[1::2]] == names
         return [word.partition("=")[2] for word in words[1::2]]

@@ -74,9 +74,8 @@ class TestExample:
         code = "".join(
             path.read_text() for path in (PROJECT / "notevault" / "settings").glob("*.py")
         )
-        web = (PROJECT / "ops" / "web_worker.py").read_text()
-        read = set(re.findall(r'\benv\.\w+\(\s*"([A-Z_]+)"', code))
-        read |= set(re.findall(r'\benviron\.get\("([A-Z_]+)"', web))
+        code += (PROJECT / "ops" / "web_worker.py").read_text()
+        read = set(re.findall(r'\b(?:env|number)\.\w+\(\s*"([A-Z_]+)"', code))
 
         assert len(read) > 30
         assert set(example_values()) == read
@@ -221,6 +220,12 @@ class TestProduction:
             ({"GST_STATE": "MH"}, "GSTIN"),
             ({"GSTIN": "29AACCN4821K1Z5"}, "GSTIN"),
             ({"GST_SAC": "9985"}, "GST_SAC"),
+            ({"BACKUP_KEEP": "abc"}, "BACKUP_KEEP: 'abc' is not a whole number"),
+            ({"WORKER_PORT": "-1"}, "WORKER_PORT must be at least 0"),
+            ({"WEB_THREADS": "0"}, "WEB_THREADS must be at least 1"),
+            ({"WORKER_GRACE_S": "nan"}, "WORKER_GRACE_S: 'nan' is not a number of seconds"),
+            ({"DEAD_LETTERS_KEPT_DAYS": "3"}, "DEAD_LETTERS_KEPT_DAYS must be at least 4"),
+            ({"DATABASE_LOCK_TIMEOUT": "1s"}, "DATABASE_LOCK_TIMEOUT: '1s' is not a whole number"),
         ],
     )
     def test_names_what_is_wrong_and_does_not_start(self, changes, message):
@@ -246,6 +251,25 @@ class TestProduction:
             " ['https://api.notevault.com'] ['https://notevault.com']"
             " notes.storage.cloudinary.CloudinaryNoteStorage True"
         )
+
+    def test_takes_an_empty_number_for_one_that_is_not_set(self):
+        names = ("PORT", "WORKER_PORT", "WORKER_GRACE_S", "DEAD_LETTERS_KEPT_DAYS", "BACKUP_KEEP")
+
+        result = start(
+            "from django.conf import settings as s;"
+            "print(s.PORT, s.WORKER_PORT, s.WORKER_GRACE_S, s.DEAD_LETTERS_KEPT.days)",
+            **{**GOOD, **dict.fromkeys(names, "")},
+        )
+
+        assert (result.stdout, result.stderr) == ("5001 0 25.0 30\n", "")
+
+    def test_is_told_of_a_number_that_is_none_by_the_web_server_too(self):
+        arguments = ("-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "notevault.wsgi")
+
+        result = run(*arguments, **GOOD, WEB_DRAIN_S="x")
+
+        said = "WEB_DRAIN_S: 'x' is not a number of seconds\n"
+        assert (result.returncode, result.stderr) == (1, said)
 
     def test_passes_django_s_deployment_checks(self):
         result = run("manage.py", "check", "--deploy", "--fail-level", "WARNING", **GOOD)

@@ -38,7 +38,7 @@ class Database:
 
     def __str__(self) -> str:
         host = self.parameters.get("host", "this machine")
-        return f"the database {self.name} on {host}"
+        return f"The database {self.name} on {host}"
 
     def named(self, name: str) -> Database:
         """Another database of the same server."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
-from health_check.base import HealthCheck
 from health_check.exceptions import ServiceWarning
 
 from notevault.kit import clock
 from ops.backup.records import NEWEST
+from ops.health.check import Check
 from ops.models import Backup
 
 # One a day, and two hours for it to be late.
@@ -19,11 +18,9 @@ TOO_OLD = timedelta(hours=26)
 
 
 @dataclass
-class Age(HealthCheck):
+class Age(Check):
     """Degraded when the newest backup, or the newest that was verified, is over 26 hours old;
     while developing, only where there once was one. It never makes a pod unready."""
-
-    details: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def run(self) -> None:
         last = Backup.objects.aggregate(**NEWEST)

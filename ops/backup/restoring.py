@@ -54,8 +54,8 @@ def look_at(database: Database, manifest: Manifest) -> Target:
     major = int(server_version.partition(".")[0])
     if major < manifest.server_major:
         raise TargetTooOld(
-            f"{manifest.name} is of PostgreSQL {manifest.server_version}, and {database} is "
-            f"{server_version}: restore it into {manifest.server_major} or newer."
+            f"{database} is of PostgreSQL {server_version}, and {manifest.name} of "
+            f"{manifest.server_version}: restore it into {manifest.server_major} or newer."
         )
     return Target(database, contents, _clients_for(manifest, major))
 

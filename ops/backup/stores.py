@@ -24,6 +24,10 @@ class StoreFailed(BackupError):
     pass
 
 
+class NotThere(StoreFailed):
+    """A folder or a file that does not exist."""
+
+
 class Sink(Protocol):
     def write(self, data: bytes, /) -> object: ...
 
@@ -142,7 +146,7 @@ class Folder:
             yield
         except FileNotFoundError as error:
             missing = error.filename or self.path
-            raise StoreFailed(f"There is no {missing}. Make it first.") from error
+            raise NotThere(f"There is no {missing}.") from error
         except OSError as error:
             raise StoreFailed(sentence_of(error, place=str(self.path))) from error
 

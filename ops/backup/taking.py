@@ -21,7 +21,7 @@ from ops.backup.manifest import Manifest
 from ops.backup.programs import Clients, find_clients
 from ops.backup.refusal import BackupError
 from ops.backup.shelf import name_for, shelf_of
-from ops.backup.stores import Sink, Store, location
+from ops.backup.stores import NotThere, Sink, Store, location
 
 CHUNK = 1024 * 1024
 # pg_dump waits for a migration no longer than this: behind it waits whoever wants the table.
@@ -84,10 +84,10 @@ def take_backup(
     """Afterwards a whole backup lies in the store, and what it made superfluous does not.
 
     Returns the names of what was removed. Raises a BackupError, and then nothing lies in the
-    store that did not before.
+    store that did not before; but for NotRecorded, where the backup is whole and stays.
     """
     shelf = shelf_of(store, database.name)
-    store.check()
+    _look_for(store)
     with snapshot_of(database) as snapshot:
         clients = find_clients(at_least=snapshot.server_major)
         shelf.remove_rubbish(now=now)
@@ -115,7 +115,7 @@ class Plan:
 def plan_backup(*, database: Database, store: Store, keep: int | None, now: datetime) -> Plan:
     """What `take_backup` would do, as far as it can be known. Refuses what that would refuse."""
     shelf = shelf_of(store, database.name)
-    store.check()
+    _look_for(store)
     with snapshot_of(database) as snapshot:
         question = "SELECT pg_database_size(current_database())"
         return Plan(
@@ -137,6 +137,13 @@ def hold_alone(connection: psycopg.Connection[Any]) -> None:
 def version_of(connection: psycopg.Connection[Any]) -> str:
     """As in `18.6`; a distribution may write more behind it."""
     return str(_value(connection, "SHOW server_version")).partition(" ")[0]
+
+
+def _look_for(store: Store) -> None:
+    try:
+        store.check()
+    except NotThere as error:
+        raise NotThere(f"{error} Make it first.") from error
 
 
 def _write(

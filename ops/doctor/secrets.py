@@ -6,26 +6,18 @@ from collections.abc import Iterator, Mapping
 
 from django.conf import settings
 
-from notevault.settings.required import MIN_LENGTH, looks_default, published_values
+from notevault.settings.required import MIN_LENGTH, SECRETS, looks_default, published_values
 from ops.doctor.finding import Finding, Level, Visit, fail, ok
 
-# SECRET_KEY may be derived, and is then as good as what it is derived from.
-OURS = (
-    "JWT_SECRET",
-    "JWT_SECRET_PREVIOUS",
-    "INVOICE_SECRET",
-    "METRICS_TOKEN",
-    "RAZORPAY_KEY_SECRET",
-    "RAZORPAY_WEBHOOK_SECRET",
-    "RAZORPAY_WEBHOOK_SECRET_PREVIOUS",
-    "CLOUDINARY_API_SECRET",
-)
+# What is derived is as good as what it is derived from.
+OURS = (*SECRETS, "METRICS_TOKEN", "PAGERDUTY_ROUTING_KEY")
 SHORTEST_TOKEN = 16
 NEW_ONE = "`openssl rand -hex 64` makes one"
 
 
 def examine(visit: Visit) -> Iterator[Finding]:
-    values = {name: getattr(settings, name) for name in OURS}
+    previous = {"INVOICE_SECRET_PREVIOUS": ",".join(settings.INVOICE_SECRETS_PREVIOUS)}
+    values = {name: previous.get(name) or getattr(settings, name, "") for name in OURS}
     yield from _defaults(visit, values)
     yield from _equal(values)
     yield _metrics_token(visit, values["METRICS_TOKEN"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,11 +13,10 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.utils.module_loading import import_string
-from health_check.base import HealthCheck
 from health_check.exceptions import HealthCheckException, ServiceWarning
 
 from notevault.kit import clock
-from ops.health.check import NotConfigured
+from ops.health.check import Check, NotConfigured
 from ops.health.own_connection import own_connections
 from ops.health.shared_answer import SharedAnswer
 
@@ -89,7 +86,7 @@ def run_checks(report: Report) -> None:
     """Fill the report, in the order of HEALTH_CHECKS, over this thread's connections."""
     for name, check in _checks():
         away = report.found.get("database", Line(Status.HEALTHY)).status not in WELL
-        if away and getattr(check, "needs_database", True):
+        if away and check.needs_database:
             report.found[name] = Line(Status.UNKNOWN, reason="the database is away")
         else:
             report.found[name] = _run(name, check)
@@ -103,23 +100,21 @@ def _make_report() -> Report:
     return report
 
 
-def _checks() -> Iterator[tuple[str, HealthCheck]]:
+def _checks() -> Iterator[tuple[str, Check]]:
     for name, path in settings.HEALTH_CHECKS.items():
         yield name, import_string(path)()
 
 
-def _run(name: str, check: HealthCheck) -> Line:
+def _run(name: str, check: Check) -> Line:
     started = time.perf_counter()
     status, reason = _outcome(name, check)
     ms = round((time.perf_counter() - started) * 1000, 1)
-    return Line(status, ms, reason, getattr(check, "details", {}))
+    return Line(status, ms, reason, check.details)
 
 
-def _outcome(name: str, check: HealthCheck) -> tuple[Status, str]:
+def _outcome(name: str, check: Check) -> tuple[Status, str]:
     try:
-        outcome = check.run()
-        if inspect.isawaitable(outcome):
-            asyncio.run(_awaited(outcome))
+        check.run()
     except NotConfigured as error:
         return Status.NOT_CONFIGURED, str(error)
     except ServiceWarning as error:
@@ -133,10 +128,6 @@ def _outcome(name: str, check: HealthCheck) -> tuple[Status, str]:
         log.exception("health.check_failed", check=name)
         return Status.UNHEALTHY, type(error).__name__
     return Status.HEALTHY, ""
-
-
-async def _awaited(outcome: Any) -> None:
-    await outcome
 
 
 _under_way: Report | None = None

@@ -6,8 +6,6 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 
 import psutil
 from django.conf import settings
@@ -16,15 +14,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from ops.instruments import POOL_CONNECTIONS, POOL_WAITING, PROCESS_MEMORY
-from ops.metrics import files
+from ops.machine import memory_limit, started_at
 
 LOOK_EVERY_S = 2.0
-# Version 2, then version 1, which says "no limit" by a number of this size.
-CGROUP_LIMITS = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
-NO_LIMIT = 2**60
 
 
 def kind() -> str:
@@ -82,21 +74,3 @@ def facts() -> Iterator[Metric]:
         yield GaugeMetricFamily(
             "notevault_memory_limit_bytes", "What the container may use", value=limit
         )
-
-
-@cache
-def started_at() -> float:
-    """As a Unix time."""
-    main = psutil.Process(os.getppid() if files.are_shared() else None)
-    return float(main.create_time())
-
-
-def memory_limit() -> int | None:
-    """Of the container; None where there is no such limit."""
-    for path in CGROUP_LIMITS:
-        try:
-            text = path.read_text().strip()
-        except OSError:
-            continue
-        return int(text) if text.isdigit() and int(text) < NO_LIMIT else None
-    return None

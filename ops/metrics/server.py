@@ -1,16 +1,18 @@
 """The worker's own port: `/metrics`, and `/health/live` for its liveness probe.
 
 Of the standard library, in threads beside the jobs: it answers while every job's thread is
-taken, and a client that says nothing keeps one thread for five seconds.
+taken. A client that says nothing keeps one thread for five seconds, and however slowly clients
+move, the oldest of too many gives way to the next.
 """
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import socket
+from socket import SHUT_RDWR, socket
 from typing import Any
 
 from ops import heartbeats
@@ -19,6 +21,10 @@ from ops.metrics import access, exposition
 SILENCE_S = 5.0
 AT_ONCE = 8
 TEXT = "text/plain; charset=utf-8"
+
+
+class PortUnusable(Exception):
+    """The message says which, and why."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -61,31 +67,43 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, port: int, host: str) -> None:
         super().__init__((host, port), _Handler)
-        self._places = threading.BoundedSemaphore(AT_ONCE)
+        self._open: list[socket] = []
+        self._lock = threading.Lock()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if self._places.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
+        with self._lock:
+            self._open.append(request)
+            if len(self._open) > AT_ONCE:
+                with suppress(OSError):  # it has gone by itself
+                    self._open.pop(0).shutdown(SHUT_RDWR)
+        super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._places.release()
+            with self._lock, suppress(ValueError):  # it gave way
+                self._open.remove(request)
 
     def handle_error(self, request: socket | tuple[bytes, socket], client_address: Any) -> None:
         """A client that hung up, mostly. Nobody waits for an answer any more."""
 
 
+def _is_taken(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+
+
 @contextmanager
 def serving(*, port: int, host: str = "0.0.0.0") -> Iterator[None]:  # noqa: S104 a pod
-    """Within it, answer on this port; on none when it is 0. OSError when it is taken."""
+    """Within it, answer on this port; on none when it is 0. PortUnusable when it is taken."""
     if not port:
         yield
         return
-    server = _Server(port, host)
+    try:
+        server = _Server(port, host)
+    except (OSError, OverflowError) as error:
+        why = "is in use" if _is_taken(error) else f"cannot be used: {error}"
+        raise PortUnusable(f"Port {port} {why} (WORKER_PORT).") from error
     thread = threading.Thread(target=server.serve_forever, args=(0.2,), daemon=True)
     thread.start()
     try:

@@ -38,9 +38,15 @@ def take(shelf: Path, *, on_bytes=lambda count: None, keep=None):
 
 def pg_dumps(of: int | None = None) -> list[psutil.Process]:
     children = psutil.Process(of).children(recursive=True)
-    named = [child for child in children if child.name() == "pg_dump"]
-    # Not the one that is only asked for its version.
-    return [child for child in named if "-Fc" in child.cmdline()]
+    return [child for child in children if is_dumping(child)]
+
+
+def is_dumping(child: psutil.Process) -> bool:
+    """Not one that is only asked for its version, and not one that is dead already."""
+    try:
+        return child.name() == "pg_dump" and "-Fc" in child.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return False
 
 
 def waited_for(condition):
@@ -164,7 +170,7 @@ class TestNothingIsLeft:
         code, said = run("backup", "--to", str(shelf))
 
         assert code == 1
-        assert "the database shop on 127.0.0.1 cannot be reached" in said
+        assert "The database shop on 127.0.0.1 cannot be reached" in said
         assert "secret" not in said
 
     def test_of_a_database_that_was_never_migrated(self, shelf, settings, elsewhere):

@@ -90,6 +90,7 @@ class TestADatabaseThatIsNotEmpty:
         code, said = restore(shelf, full)
 
         assert code == 1
+        assert said.startswith("The database ")
         assert "is not empty: it has 1 tables in the schemas public" in said
         assert ask(full, "SELECT id FROM mine") == [(7,)]
 
@@ -267,6 +268,13 @@ class TestARequestThatMakesNoSense:
 
         assert code == 1
         assert 'database "nowhere" does not exist' in said
+
+    @pytest.mark.parametrize("command", [("restore", "--into", "configured"), ("backup_verify",)])
+    def test_a_folder_that_is_missing_is_not_to_be_made(self, transactional_db, tmp_path, command):
+        code, said = run(*command, "--from", str(tmp_path / "missing"))
+
+        assert code == 1
+        assert said == f"There is no {tmp_path / 'missing'}."
 
 
 def test_a_manifest_is_json_that_people_can_read(backup, shelf):

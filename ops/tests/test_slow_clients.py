@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from contextlib import ExitStack, suppress
 
+import psutil
 import pytest
+
+from ops.web_worker import most_connections
 
 THREADS = 16
 
@@ -84,6 +88,50 @@ class TestSixteenSlowClients:
 
         assert {status for _, status in times} == {200}
         assert max(took for took, _ in times) < 1
+
+
+class TestMoreSilentClientsThanThereIsRoomFor:
+    @pytest.fixture
+    def silent(self):
+        """So many clients that begin to ask, and do not end."""
+        with ExitStack() as clients:
+
+            def come(server, count):
+                for _ in range(count):
+                    clients.enter_context(slow_head(server)[0])
+                time.sleep(0.3)
+
+            yield come
+
+    def test_make_room_for_who_asks(self, serve, silent):
+        server = serve(GUNICORN_CMD_ARGS="--worker-connections 20")
+        silent(server, 60)
+
+        answers = [server.ask(path) for path in ("/health/live", "/0", "/health/live")]
+
+        assert [status for status, _, _ in answers] == [200] * 3
+        assert max(took for _, _, took in answers) < 1
+        assert [line["event"] for line in server.lines()].count("web.crowded") == 1
+
+    def test_do_not_end_the_process_when_it_has_no_files_left(self, serve, silent):
+        server = serve()
+        [worker] = server.workers()
+        few = psutil.Process(worker).num_fds() + 20
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, (few, few))
+        silent(server, 60)
+
+        answers = [server.ask(path) for path in ("/health/live", "/0", "/health/live")]
+
+        assert [status for status, _, _ in answers] == [200] * 3
+        assert max(took for _, _, took in answers) < 1
+        assert server.workers() == [worker]
+
+    @pytest.mark.parametrize(
+        ("files", "most"),
+        [(256, 128), (1024, 824), (20_000, 1000), (resource.RLIM_INFINITY, 1000)],
+    )
+    def test_are_never_more_than_the_process_may_open_files(self, files, most):
+        assert most_connections(1000, files=files) == most
 
 
 class TestACrowdThatIsSlow:

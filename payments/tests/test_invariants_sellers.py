@@ -36,6 +36,9 @@ def payout(buyer, note, gateway, now, run_jobs):
     return request_payout(seller_id=note.seller_id, amount_paise=25_000, destination=UPI, now=later)
 
 
+IN_TRANSIT = "Every payout is in transit until it is paid or rejected, and is back when it returned"
+
+
 def pay_by_hand(payout):
     Payout.objects.update(state="rejected")
     return payout.pk
@@ -89,8 +92,14 @@ def miscount_a_coupon(payout):
 
 
 PLANTED = [
-    (pay_by_hand, "Every payout is in transit until it is paid or rejected"),
-    (take_from_nobody, "Every payout is in transit until it is paid or rejected"),
+    (
+        pay_by_hand,
+        IN_TRANSIT,
+    ),
+    (
+        take_from_nobody,
+        IN_TRANSIT,
+    ),
     (pay_for_no_payout, OF_A_PAYOUT),
     (pay_from_another_seller, OF_A_PAYOUT),
     (pay_a_paisa_more, OF_A_PAYOUT),

@@ -263,7 +263,7 @@ class TestRefresh:
         alert = Alert.objects.get()
         assert (alert.kind, alert.severity, alert.count) == ("accounts.refresh_reused", "high", 1)
         assert alert.metadata == {"user_id": str(buyer.pk), "session_id": str(session_of(pair))}
-        assert run_jobs() == ["alerts.tasks.deliver_alert"]
+        assert run_jobs() == ["alerts.tasks.deliver_alert", "alerts.tasks.send_delivery"]
 
     def test_of_a_stolen_token_leaves_other_sessions_alone(self, buyer, pair, refresh, now):
         elsewhere = services.start_session(user=buyer, now=now)

@@ -82,5 +82,9 @@ class TestMiddleware:
 
         assert left == [pytest.approx(3.5)]
 
-    def test_stands_before_everything_but_the_probes(self, settings):
-        assert settings.MIDDLEWARE[1] == "notevault.kit.deadline.DeadlineMiddleware"
+    def test_stands_before_everything_but_the_probes_and_the_metrics(self, settings):
+        assert settings.MIDDLEWARE[:3] == [
+            "ops.middleware.ProbeMiddleware",
+            "ops.metrics.http.HTTPMetricsMiddleware",
+            "notevault.kit.deadline.DeadlineMiddleware",
+        ]

@@ -198,7 +198,7 @@ class TestRedaction:
             "at 12:30:45, a=1, b: 2",
             "mail the seller @ noon",
             "commit 3286941a0d2f5cbe9f7a1c2d3e4f5a6b7c8d9e0f",
-            "tokens: none are left",
+            "no tokens are left",
             "job.done",
         ],
     )

@@ -125,8 +125,10 @@ class TestConnections:
 class TestSecrets:
     @pytest.fixture
     def whole(self, settings):
-        for name in secrets.OURS:
+        for name in set(secrets.OURS) - {"SECRET_KEY"}:
             setattr(settings, name, "")
+        settings.INVOICE_SECRETS_PREVIOUS = []
+        settings.SECRET_KEY = "a1f47c09d2e86b35" * 4
         settings.JWT_SECRET = "7d0f0c5d9b0a4f6e8c1b2a3948576f6d"
         settings.METRICS_TOKEN = "0b6a1f27c4d9e83512fa"
         settings.RAZORPAY_KEY_SECRET = "b6Jq0mTz4VnKx8Lw2RcYdE5h"
@@ -149,6 +151,17 @@ class TestSecrets:
 
         assert ill(secrets.examine(production)) == [
             ("fail", f"{name} is a default, a placeholder, or too short.")
+        ]
+
+    def test_of_past_invoices_and_of_alerts_are_looked_at_too(self, whole, production):
+        whole.INVOICE_SECRETS_PREVIOUS = ["changeme-changeme-changeme-changeme"]
+        whole.ALERT_WEBHOOK_SECRET = whole.JWT_SECRET
+
+        found = ill(secrets.examine(production))
+
+        assert [what.partition(" is ")[0].partition(" are ")[0] for _, what in found] == [
+            "INVOICE_SECRET_PREVIOUS",
+            "JWT_SECRET and ALERT_WEBHOOK_SECRET",
         ]
 
     def test_that_are_equal_are_named_together(self, whole, production):

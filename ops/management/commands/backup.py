@@ -20,7 +20,8 @@ class Command(BaseCommand):
     help = (
         "Dump the database with pg_dump, beside a manifest with its SHA-256, the rows of each "
         "table and the schema's version. Whole or not at all: exits with 1 when it failed, with "
-        "2 for a place that makes no sense, and then nothing new lies there."
+        "2 for a place that makes no sense, and then nothing new lies there. Exits with 1 too "
+        "when the database could not write down a backup that is whole; that one stays."
     )
     requires_system_checks = ()
 

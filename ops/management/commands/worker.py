@@ -8,11 +8,11 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from procrastinate.contrib.django import app
 
 from ops.heartbeats import HEARTBEAT_S, STALLED_AFTER_S
-from ops.metrics.server import serving
+from ops.metrics.server import PortUnusable, serving
 from ops.transactions import close_pools
 from ops.worker import DrainingWorker
 
@@ -45,9 +45,11 @@ class Command(BaseCommand):
             self.stderr.write("--concurrency must be at least 1.")
             raise SystemExit(2)
         connector = app.connector.get_worker_connector()  # type: ignore[attr-defined]
-        port = 0 if options["once"] else settings.WORKER_PORT
-        with serving(port=port), app.replace_connector(connector):
-            was_told = asyncio.run(self.work(options))
+        try:
+            with app.replace_connector(connector):
+                was_told = asyncio.run(self.work(options))
+        except PortUnusable as refusal:
+            raise CommandError(str(refusal)) from refusal
         if options["once"]:
             return
         close_pools()
@@ -60,7 +62,7 @@ class Command(BaseCommand):
     async def work(self, options: dict[str, Any]) -> bool:
         """True when it ended because it was told to."""
         async with app.open_async():
-            return await DrainingWorker(
+            worker = DrainingWorker(
                 app,
                 queues=options["queue"],
                 concurrency=options["concurrency"],
@@ -68,4 +70,7 @@ class Command(BaseCommand):
                 update_heartbeat_interval=HEARTBEAT_S,
                 stalled_worker_timeout=STALLED_AFTER_S,
                 fetch_job_polling_interval=1.0,
-            ).run()
+            )
+            # Whoever hears that it lives may tell it to stop.
+            with serving(port=0 if options["once"] else settings.WORKER_PORT):
+                return await worker.run()

@@ -79,6 +79,20 @@ class TestLiveness:
         for client in silent:
             client.close()
 
+    def test_is_told_beside_more_clients_that_never_end_than_there_are_places(self, port):
+        slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(3 * server.AT_ONCE)]
+        for client in slow:
+            client.sendall(b"GET /health/live HTTP/1.1\r\nX-Slow: ")
+        heartbeats.note()
+
+        assert [ask(port, "/health/live")[0] for _ in range(3)] == [200] * 3
+
+        for client in slow[-server.AT_ONCE + 3 :]:
+            client.sendall(b"x\r\n\r\n")
+            assert client.recv(100).startswith(b"HTTP/1.0 200")
+        for client in slow:
+            client.close()
+
 
 class TestNoPort:
     def test_serves_nothing(self):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from http.client import HTTPConnection
@@ -11,6 +12,7 @@ from http.client import HTTPConnection
 import pytest
 import structlog
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from ops import jobs
@@ -68,3 +70,20 @@ class TestAWorker:
         assert 'notevault_start_time_seconds{process="worker"}' in text
         assert "notevault_workers_alive" not in text
         assert list(tmp_path.iterdir()) == []
+
+
+class TestAPort:
+    def test_that_another_process_has_is_named(self, settings):
+        with socket.socket() as other:
+            other.bind(("0.0.0.0", 0))
+            other.listen()
+            settings.WORKER_PORT = number = other.getsockname()[1]
+
+            with pytest.raises(CommandError, match=rf"^Port {number} is in use \(WORKER_PORT\)\.$"):
+                call_command("worker")
+
+    def test_that_is_none_is_named_too(self, settings):
+        settings.WORKER_PORT = 65536
+
+        with pytest.raises(CommandError, match=r"^Port 65536 cannot be used: "):
+            call_command("worker")
