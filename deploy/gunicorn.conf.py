@@ -18,7 +18,8 @@ try:
 except ImproperlyConfigured as error:
     sys.exit(str(error))
 
-bind = f"{os.environ.get('WEB_BIND') or '0.0.0.0'}:{_port}"  # noqa: S104 a pod
+_address = os.environ.get("WEB_BIND") or "0.0.0.0"  # noqa: S104 a pod
+bind = f"{_address}:{_port}"
 worker_class = "ops.web_worker.BoundedThreadWorker"
 # At SIGTERM the service is not ready any more, but accepts for WEB_DRAIN_S; then it finishes
 # what is under way within WEB_FINISH_S (ops/web_worker.py). This is when the master kills.

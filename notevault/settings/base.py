@@ -46,8 +46,8 @@ WSGI_APPLICATION = "notevault.wsgi.application"
 
 # Metrics. The processes of one gunicorn share theirs (deploy/gunicorn.conf.py); a command that
 # found the variable in its environment would count among them for ever.
-if os.environ.get("NOTEVAULT_PROCESS") != "web":
-    for _name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
+for _name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
+    if os.environ.get("NOTEVAULT_PROCESS") != "web" or not os.environ.get(_name):
         os.environ.pop(_name, None)
 PROMETHEUS_EXPORT_MIGRATIONS = False
 # Where a worker answers for its own metrics and liveness; 0 is nowhere.

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import connection, connections
 
 from ops.doctor.finding import Finding, Visit, fail, needs_database, ok
+from ops.health.database import server_connections
 
 # Of a worker, beside its threads': procrastinate's own pool, and the one that listens.
 QUEUE_CONNECTIONS = 5
@@ -16,10 +17,7 @@ QUEUE_CONNECTIONS = 5
 FOR_PEOPLE = 5
 
 _LIMITS = """
-SELECT current_setting('max_connections')::int
-       - current_setting('superuser_reserved_connections')::int
-       - coalesce(current_setting('reserved_connections', true), '0')::int,
-       (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user),
+SELECT (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user),
        (SELECT datconnlimit FROM pg_database WHERE datname = current_database())
 """
 
@@ -82,7 +80,8 @@ def judge_need(need: Need, *, limit: int) -> Finding:
 
 def _limit() -> int:
     """Of the server, the role and the database, the lowest; -1 is none."""
+    _, of_server = server_connections()
     with connection.cursor() as cursor:
         cursor.execute(_LIMITS)
         limits: tuple[int, ...] = cursor.fetchone()
-    return min(limit for limit in limits if limit >= 0)
+    return min(limit for limit in (of_server, *limits) if limit >= 0)

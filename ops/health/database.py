@@ -20,6 +20,7 @@ FULL_SHARE = 0.9
 MOST_SKEW_S = 5.0
 MOST_REPLICA_LAG_S = 30.0
 
+# Of all databases, because they share the limit; what is kept back for superusers is not ours.
 _CONNECTIONS = """
 SELECT sum(numbackends)::int,
        current_setting('max_connections')::int
@@ -44,7 +45,7 @@ class Database(DatabaseAnswers, Check):
         self.connect()
         super().run()
         self.details["pool"] = pool = pool_figures()
-        used, limit = _one_row(_CONNECTIONS)
+        used, limit = server_connections()
         self.details["connections"] = {"used": used, "limit": limit}
         if pool.get("waiting"):
             raise ServiceWarning("requests wait for a connection of the pool")
@@ -59,10 +60,16 @@ class Database(DatabaseAnswers, Check):
             raise ServiceUnavailable(type(error.__cause__ or error).__name__) from error
 
 
-def pool_figures() -> dict[str, int]:
-    """Of this process's pool; empty while it has none."""
-    pools: dict[str, Any] = getattr(connection, "_connection_pools", {})
-    pool = pools.get("default")
+def server_connections() -> tuple[int, int]:
+    """How many the server has, and how many it takes from users."""
+    used, limit = _one_row(_CONNECTIONS)
+    return used, limit
+
+
+def pool_figures(alias: str = "default") -> dict[str, int]:
+    """Of this process's pool; empty before it is first used. Opens none."""
+    pools: dict[str, Any] = getattr(connections[alias], "_connection_pools", {})
+    pool = pools.get(alias)
     if pool is None:
         return {}
     figures = pool.get_stats()

@@ -10,7 +10,7 @@ from psycopg.errors import ConnectionTimeout
 
 from ops import draining
 from ops.health.own_connection import own_connections
-from ops.health.shared_answer import SharedAnswer
+from ops.shared_answer import SharedAnswer
 
 # A kubelet is told to wait two seconds or more.
 WAIT_S = 1.5

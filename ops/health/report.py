@@ -18,7 +18,7 @@ from health_check.exceptions import HealthCheckException, ServiceWarning
 from notevault.kit import clock
 from ops.health.check import Check, NotConfigured
 from ops.health.own_connection import own_connections
-from ops.health.shared_answer import SharedAnswer
+from ops.shared_answer import SharedAnswer
 
 WAIT_S = 3.0
 FRESH_S = 2.0

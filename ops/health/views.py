@@ -8,8 +8,8 @@ from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 
 from ops import machine
+from ops.access import holds_metrics_token, is_staff_session
 from ops.health import readiness
-from ops.health.access import holds_metrics_token, is_staff_session
 from ops.health.report import Line, Report, Status, latest_report
 
 

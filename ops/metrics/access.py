@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from ops.health.access import holds_metrics_token
+from ops.access import holds_metrics_token
 
 
 def is_allowed(authorization: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +12,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from ops.heartbeats import STALLED_AFTER_S
+from ops.health.database import server_connections
+from ops.health.jobs import due_jobs, workers_alive
 from ops.models import CircuitBreaker, DeadLetter
 from ops.states import BreakerState, LetterState
 
@@ -21,42 +21,21 @@ STATUSES = ("todo", "doing", "failed")
 
 # Jobs that are done, of which there are many, are in none of the indexes that this reads.
 _QUEUES = """
-WITH live AS (
-    SELECT queue_name, status, count(*) AS jobs,
-           min(scheduled_at) FILTER (WHERE scheduled_at <= now()) AS due_at,
-           min(id) FILTER (WHERE scheduled_at IS NULL) AS oldest_id
-    FROM procrastinate_jobs WHERE status IN ('todo', 'doing') GROUP BY queue_name, status
-)
-SELECT queue_name, status::text, jobs, extract(epoch FROM now() - least(due_at, at))
-FROM live
-LEFT JOIN procrastinate_events e ON status = 'todo' AND job_id = oldest_id AND type = 'deferred'
+SELECT queue_name, status::text, count(*)
+FROM procrastinate_jobs WHERE status IN ('todo', 'doing') GROUP BY queue_name, status
 UNION ALL
-SELECT queue_name, 'failed', count(*), NULL
+SELECT queue_name, 'failed', count(*)
 FROM procrastinate_jobs WHERE status = 'failed' GROUP BY queue_name
-"""
-
-_WORKERS = """
-SELECT count(*) FROM procrastinate_workers
-WHERE last_heartbeat > now() - make_interval(secs => %s)
-"""
-
-# Of all databases, because they share the limit; what is kept back for superusers is not ours.
-_CONNECTIONS = """
-SELECT (SELECT count(*) FROM pg_stat_activity WHERE datid IS NOT NULL),
-       (SELECT sum(CASE name WHEN 'max_connections' THEN 1 ELSE -1 END * setting::int)
-        FROM pg_settings WHERE name IN
-            ('max_connections', 'superuser_reserved_connections', 'reserved_connections'))
 """
 
 
 class CellarCollector(Collector):
-    """Six small queries."""
+    """Seven small queries."""
 
     def collect(self) -> Iterator[Metric]:
         yield from _queues()
-        alive = _ask(_WORKERS, [STALLED_AFTER_S])[0][0]
-        yield _gauge("workers_alive", "Workers with a young heartbeat", alive)
-        used, limit = _ask(_CONNECTIONS)[0]
+        yield _gauge("workers_alive", "Workers with a young heartbeat", workers_alive())
+        used, limit = server_connections()
         yield _gauge("db_connections", "Connections that the database server has", used)
         yield _gauge("db_connections_limit", "Connections that it takes from users", limit)
         yield _breakers()
@@ -69,14 +48,13 @@ def _queues() -> Iterator[Metric]:
     ages = _family("jobs_oldest_due_seconds", "How long the oldest due job has waited", ["queue"])
     # A queue that nobody uses now is empty, not unknown.
     found: dict[str, dict[str, int]] = {name: {} for name in _declared_queues()}
-    oldest: dict[str, float] = defaultdict(float)
-    for queue, status, count, age in _ask(_QUEUES):
+    for queue, status, count in _ask(_QUEUES):
         found.setdefault(queue, {})[status] = count
-        oldest[queue] = max(oldest[queue], float(age or 0))
+    oldest = {queue: age for queue, _, age in due_jobs()}
     for queue, counts in sorted(found.items()):
         for status in STATUSES:
             jobs.add_metric([queue, status], counts.get(status, 0))
-        ages.add_metric([queue], oldest[queue])
+        ages.add_metric([queue], oldest.get(queue, 0.0))
     yield jobs
     yield ages
 
@@ -123,7 +101,7 @@ def _family(name: str, help_text: str, labels: list[str]) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"notevault_{name}", help_text, labels=labels)
 
 
-def _ask(sql: str, values: list[Any] | None = None) -> list[Any]:
+def _ask(sql: str) -> list[Any]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(sql)
         return list(cursor.fetchall())

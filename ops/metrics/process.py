@@ -13,6 +13,7 @@ from django.db import connections
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from ops.health.database import pool_figures
 from ops.instruments import POOL_CONNECTIONS, POOL_WAITING, PROCESS_MEMORY
 from ops.machine import memory_limit, started_at
 
@@ -37,21 +38,10 @@ def _look_for_ever() -> None:
 def look() -> None:
     """Note what the pools and the memory of this process are now."""
     PROCESS_MEMORY.labels(kind()).set(psutil.Process().memory_info().rss)
-    pools = [found for alias in connections if (found := _pool(alias))]
-    used = sum(pool["pool_size"] - pool["pool_available"] for pool in pools)
-    POOL_CONNECTIONS.labels("used").set(used)
-    POOL_CONNECTIONS.labels("idle").set(sum(pool["pool_available"] for pool in pools))
-    POOL_CONNECTIONS.labels("limit").set(sum(pool["pool_max"] for pool in pools))
-    POOL_WAITING.set(sum(pool["requests_waiting"] for pool in pools))
-
-
-def _pool(alias: str) -> dict[str, int] | None:
-    """What psycopg says of a pool; None before it is first used. Opens none."""
-    pools = getattr(connections[alias], "_connection_pools", {})
-    if alias not in pools:
-        return None
-    stats: dict[str, int] = {"requests_waiting": 0, **pools[alias].get_stats()}
-    return stats
+    pools = [found for alias in connections if (found := pool_figures(alias))]
+    for state in ("used", "idle", "limit"):
+        POOL_CONNECTIONS.labels(state).set(sum(pool[state] for pool in pools))
+    POOL_WAITING.set(sum(pool["waiting"] for pool in pools))
 
 
 def version() -> str:

@@ -15,7 +15,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from ops.health.shared_answer import SharedAnswer
+from ops.shared_answer import SharedAnswer
 
 # Scrapers and people that come together share one answer.
 FRESH_S = 1.0

@@ -45,8 +45,8 @@ from prometheus_client.samples import Sample
 
 from notevault.kit import clock
 from ops import machine
-from ops.health.shared_answer import SharedAnswer
 from ops.metrics import exposition, process
+from ops.shared_answer import SharedAnswer
 
 FRESH_S = 1.0
 WAIT_S = 5.0

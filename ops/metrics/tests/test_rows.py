@@ -10,6 +10,7 @@ from django.db import OperationalError, connection
 
 from notevault.kit import clock
 from ops import breakers
+from ops.health.jobs import _DUE, due_jobs
 from ops.metrics import rows
 from ops.metrics.cellar import _QUEUES
 from ops.models import DeadLetter
@@ -73,10 +74,24 @@ class TestTheQueue:
         assert found["jobs_oldest_due_seconds", "mails"] == pytest.approx(30, abs=5)
         assert found["jobs_oldest_due_seconds", "files"] == 0
 
+    def test_that_came_back_is_as_old_as_health_says(self):
+        add_jobs(1)
+        sql("UPDATE procrastinate_events SET at = now() - interval '5 minutes'")
+        sql(
+            "INSERT INTO procrastinate_events (job_id, type, at)"
+            " SELECT id, 'deferred_for_retry', now() - interval '1 minute' FROM procrastinate_jobs"
+        )
+
+        found = read()
+
+        ((queue, _, age_s),) = due_jobs()
+        assert found["jobs_oldest_due_seconds", queue] == pytest.approx(age_s, abs=5)
+        assert age_s == pytest.approx(60, abs=5)
+
     def test_is_read_without_looking_at_what_is_done(self):
         sql("SET LOCAL enable_seqscan = off")
 
-        plan = "\n".join(line for (line,) in sql(f"EXPLAIN {_QUEUES}"))
+        plan = "\n".join(line for query in (_QUEUES, _DUE) for (line,) in sql(f"EXPLAIN {query}"))
 
         assert "Seq Scan" not in plan
         assert "jobs_failed" in plan

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from ops.health import shared_answer
-from ops.health.shared_answer import SharedAnswer
+from ops import shared_answer
+from ops.shared_answer import SharedAnswer
 
 
 class Question:
