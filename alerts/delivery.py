@@ -157,8 +157,7 @@ def _record(*, delivery_id: UUID, channel: Channel, told: Message, answer: Answe
 def _patience_s(delivery: AlertDelivery) -> int:
     """Twice as long after each attempt: a receiver may ask for a second again and again."""
     attempts = delivery.attempts.count()
-    doubled: int = 2 ** min(attempts - 1, 12)
-    return min(LONGEST_PAUSE_S, doubled)
+    return min(LONGEST_PAUSE_S, 1 << min(attempts - 1, 12))
 
 
 def _outcome(answer: Answer) -> str:

@@ -10,10 +10,10 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import F, QuerySet
 
-from alerts import outbox
+from alerts import outbox, storable
 from alerts.instruments import RAISED
 from alerts.kinds import CATALOGUE
-from alerts.models import Alert
+from alerts.models import Alert, Severity
 from alerts.states import UNRESOLVED, AlertState
 from notevault.kit.correlation import current_request_id
 from ops import jobs
@@ -45,11 +45,13 @@ def raise_alert(
 
     A step. Within five minutes of an alert with the same dedupe key no new one is made,
     unless that one was resolved: its count goes up and None is returned. After the five
-    minutes whoever was told of fewer is told the count. What is too long is cut: no alert
-    fails the transaction that raises it. Only while developing, NotInCatalogue.
+    minutes whoever was told of fewer is told the count. What is too long is cut, what cannot
+    be stored is spelled another way, and a severity that is none is HIGH: no alert fails the
+    transaction that raises it. Only while developing, NotInCatalogue.
     """
     if settings.ALERT_KINDS_STRICT:
         _check(kind, severity)
+    severity = severity if severity in Severity.values else Severity.HIGH
     count(RAISED, kind if kind in CATALOGUE else "other", severity)
     dedupe_key = short_key(dedupe_key)
     _take_turns(dedupe_key)
@@ -60,13 +62,13 @@ def raise_alert(
         Alert.objects.filter(pk=latest.pk).update(count=F("count") + 1, last_raised_at=now)
         return None
     alert = Alert.objects.create(
-        kind=kind[:64],
+        kind=storable.text(kind, longest=64),
         severity=severity,
-        message=message.replace("\x00", "")[:500],
-        metadata=metadata or {},
+        message=storable.text(message, longest=500),
+        metadata=storable.json(metadata or {}),
         dedupe_key=dedupe_key,
         first_id=latest.incident_id if latest else None,
-        request_id=current_request_id(),
+        request_id=storable.text(current_request_id(), longest=128),
         raised_at=now,
         last_raised_at=now,
     )
@@ -99,9 +101,12 @@ def _unresolved(dedupe_key: str) -> QuerySet[Alert]:
 
 def _check(kind: str, severity: str) -> None:
     known = CATALOGUE.get(kind)
-    if known is None or (known.severity and known.severity != severity):
+    allowed = [known.severity] if known and known.severity else Severity.values
+    if known is None or severity not in allowed:
         raise NotInCatalogue(f"{kind} ({severity}): see alerts/kinds.py")
 
 
 def short_key(key: str) -> str:
+    """What the key is stored as."""
+    key = storable.text(key)
     return key if len(key) <= 128 else hashlib.sha256(key.encode()).hexdigest()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -33,12 +35,12 @@ def act(*, deed: Deed, letter_id: UUID, why: str, actor_id: UUID | None, now: da
 def start(
     *, deed: Deed, selection: Selection, why: str, actor_id: UUID | None, now: datetime
 ) -> int:
-    """Leave it to a job; gives how many letters it will meet. What fails from now on is not
-    met, so it comes to an end."""
+    """Leave it to a job; gives how many letters it will meet, 0 when such a job waits already.
+    What fails from now on is not met, so it comes to an end."""
     chosen = selection.as_of(now)
     count = chosen.rows().count()
-    if count:
-        _defer(deed, chosen, why, actor_id, after=None)
+    if not count or _defer(deed, chosen, why, actor_id, after=None) is None:
+        return 0
     return count
 
 
@@ -77,7 +79,7 @@ def go_on(
 
 def _defer(
     deed: Deed, selection: Selection, why: str, actor_id: UUID | None, *, after: UUID | None
-) -> None:
+) -> int | None:
     arguments: dict[str, Any] = {
         "deed": deed,
         "selection": selection.as_json(),
@@ -87,5 +89,6 @@ def _defer(
     }
     delay = timedelta(seconds=BATCH_S) if after else None
     # A batch that is repeated after its worker was killed adds no second chain.
-    once = f"{TASK}:{deed}:{selection.before}:{after}"
-    jobs.defer(TASK, delay=delay, once_per=once, **arguments)
+    meant = json.dumps(selection.as_json(), sort_keys=True)
+    once = f"{TASK}:{deed}:{hashlib.sha256(meant.encode()).hexdigest()}:{after}"
+    return jobs.defer(TASK, delay=delay, once_per=once, **arguments)

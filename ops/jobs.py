@@ -133,6 +133,11 @@ class Declared:
 declared: dict[str, Declared] = {}
 
 
+def revival_of(task: str) -> Revival | None:
+    """How its dead letters are tried again by themselves; None when they wait for a person."""
+    return declared[task].retries.revival if task in declared else None
+
+
 class TaskIsGone(DomainError):
     code = "replay_refused"
 
@@ -263,7 +268,7 @@ def give_up(
         now=now or clock.now(),
         letter_id=letter_id,
         ms=ms,
-        revival=known.retries.revival if known else None,
+        revival=revival_of(job.task_name),
     )
     JOBS_FINISHED.labels(job.queue, job.task_name, "buried").inc()
     log.error("job.buried", task=job.task_name, job_id=job.id)

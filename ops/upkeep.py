@@ -82,8 +82,14 @@ def reopen_stuck(*, now: datetime) -> int:
         same = DeadLetter.objects.filter(pk=letter_id, job_id=job_id, state=LetterState.RETRYING)
         letter = same.select_for_update().first()
         if letter is not None:
-            reopened += letter.move(LetterState.OPEN, why="its replay has vanished", now=now)
+            reopened += _reopen(letter, now)
     return reopened
+
+
+def _reopen(letter: DeadLetter, now: datetime) -> bool:
+    revival = jobs.revival_of(letter.task)
+    due = revival.next_at(buried_at=letter.buried_at, now=now) if revival else None
+    return letter.move(LetterState.OPEN, why="its replay has vanished", now=now, next_replay_at=due)
 
 
 def remove_over(*, before: datetime, staying: Collection[str], now: datetime) -> int:

@@ -22,6 +22,9 @@ from procrastinate.worker import Worker
 
 from ops import draining
 
+# Between the grace of its jobs and the kill, thirty seconds after the signal.
+GIVE_BACK_S = 3.0
+
 log = structlog.get_logger("notevault.worker")
 
 
@@ -86,9 +89,13 @@ class DrainingWorker:
     async def leave(self) -> None:
         """Does not return: the threads of the jobs could not be ended otherwise."""
         code = 0
+        giving_back = asyncio.ensure_future(self.give_back())
+        # Not `wait_for`, which waits for the end of what it cancels: a query of a database
+        # that hangs does not end by that either.
+        await asyncio.wait({giving_back}, timeout=GIVE_BACK_S)
         try:
-            await self.give_back()
-        except exceptions.ConnectorException:
+            giving_back.result()
+        except (exceptions.ConnectorException, asyncio.InvalidStateError):
             # Other workers find the jobs by our silence.
             log.exception("worker.gave_nothing_back")
             code = 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
 
 import pytest
 import structlog
@@ -70,6 +72,62 @@ class TestRaiseAlert:
         assert alert.message == "nul , ₹ and 😀"
 
 
+class TestAnAlertOfUglyValues:
+    @pytest.mark.parametrize(
+        ("metadata", "kept"),
+        [
+            ({"name": "nul \x00"}, {"name": "nul "}),
+            ({"name\x00": "half \ud83d"}, {"name": "half \\ud83d"}),
+            ({"rate": float("nan"), "most": float("inf")}, {"rate": "nan", "most": "inf"}),
+            ({"at": datetime(2026, 1, 2, tzinfo=UTC)}, {"at": "2026-01-02 00:00:00+00:00"}),
+            (
+                {"id": UUID(int=1), "paise": Decimal("1.5")},
+                {"id": str(UUID(int=1)), "paise": "1.5"},
+            ),
+            ({"many": ({"one": b"x"}, 2**80)}, {"many": [{"one": "b'x'"}, hex(2**80)]}),
+            ({1: None, "is": True}, {"1": None, "is": True}),
+        ],
+    )
+    def test_keeps_as_much_of_the_details_as_can_be_stored(self, now, metadata, kept):
+        alert = raise_alert(**MATTER, metadata=metadata, now=now)
+
+        alert.refresh_from_db()
+        assert alert.metadata == kept
+
+    def test_ends_where_its_details_hold_themselves(self, now):
+        endless: dict = {}
+        endless["again"] = endless
+
+        alert = raise_alert(**MATTER, metadata=endless, now=now)
+
+        alert.refresh_from_db()
+        assert list(alert.metadata) == ["again"]
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"kind": "k\x00\ud83d"},
+            {"message": "half \ud83d"},
+            {"dedupe_key": "d\x00\ud83d"},
+            {"dedupe_key": "\ud83d" * 200},
+            {"severity": "catastrophic"},
+            {"severity": "odd"},
+        ],
+    )
+    def test_is_raised_delivered_and_resolved_all_the_same(self, now, settings, run_jobs, wrong):
+        settings.ALERT_KINDS_STRICT = False
+        matter = {**MATTER, **wrong}
+
+        alert = raise_alert(**matter, now=now)
+        again = raise_alert(**matter, now=now)
+        ran = run_jobs()
+        ended = resolve_alert(dedupe_key=matter["dedupe_key"], now=now)
+
+        alert.refresh_from_db()
+        assert (again, ran, ended) == (None, [DELIVER, SEND], 1)
+        assert (alert.severity, alert.delivered_at is None) == ("high", False)
+
+
 class TestStorm:
     def test_within_five_minutes_is_counted_and_delivered_once(self, now, run_jobs):
         raise_alert(**MATTER, now=now)
@@ -113,7 +171,12 @@ class TestStorm:
 
 class TestAKind:
     @pytest.mark.parametrize(
-        "wrong", [{"kind": "accounts.nothing_of_the_kind"}, {"severity": Severity.WARNING}]
+        "wrong",
+        [
+            {"kind": "accounts.nothing_of_the_kind"},
+            {"severity": Severity.WARNING},
+            {"kind": "payments.dispute", "severity": "odd"},
+        ],
     )
     def test_that_the_catalogue_lacks_is_a_mistake_while_developing(self, now, wrong):
         with pytest.raises(NotInCatalogue, match=r"see alerts/kinds\.py"):

@@ -225,6 +225,26 @@ class TestAllThatMatch:
         late.refresh_from_db()
         assert late.state == "open"
 
+    def test_are_those_of_each_of_two_selections_that_end_at_the_same_time(
+        self, desk, letters, run_jobs
+    ):
+        before = clock.now()
+        counts = [
+            bulk.start(
+                deed="discard",
+                selection=bulk.Selection(state="open", fingerprint=fingerprint, before=before),
+                why="twice",
+                actor_id=None,
+                now=clock.now(),
+            )
+            for fingerprint in (letters[0].fingerprint, letters[-1].fingerprint) * 2
+        ]
+        self.run_to_the_end(run_jobs)
+
+        # The third and the fourth wait already.
+        assert counts == [5, 1, 0, 0]
+        assert states() == ["discarded"] * 6
+
     def test_are_as_many_when_a_batch_is_repeated(self, desk, letters, run_jobs):
         batch = {
             "deed": "replay",

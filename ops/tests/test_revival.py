@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 
-from ops import dead_letters, jobs, replay
+from ops import dead_letters, jobs, replay, upkeep
 from ops.models import DeadLetter
 from ops.revival import Revival
 from ops.tests import sample_tasks
@@ -80,6 +81,29 @@ class TestALetter:
         letter.refresh_from_db()
         assert (letter.state, letter.next_replay_at) == ("open", None)
         assert at(now + 2 * PATIENT.until) == 0
+
+    def test_whose_replay_vanished_from_the_queue_is_replayed_again(self, letter, at, now):
+        replay.replay_due(now=now + PATIENT.first)
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM procrastinate_jobs WHERE status = 'todo'")
+
+        upkeep.reopen_stuck(now=now + PATIENT.first)
+
+        letter.refresh_from_db()
+        assert letter.state == "open"
+        assert at(letter.next_replay_at) == 1
+
+    def test_of_any_other_task_stays_with_a_person_when_its_replay_vanished(self, at, now):
+        jobs.defer(f"{HERE}.fail", text="poison")
+        at(now)
+        replay.replay(letter_id=DeadLetter.objects.get().pk, actor_id=None, now=now)
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM procrastinate_jobs WHERE status = 'todo'")
+
+        upkeep.reopen_stuck(now=now)
+
+        letter = DeadLetter.objects.get()
+        assert (letter.state, letter.next_replay_at) == ("open", None)
 
     def test_that_a_person_has_discarded_stays_discarded(self, letter, at, now):
         replay.discard(letter_id=letter.pk, why="an old test", actor_id=None, now=now)

@@ -16,8 +16,9 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from ops import jobs
-from ops.tests.own_database import database_url
+from ops.tests.own_database import database_that_may_hang, database_url
 from ops.tests.sample_tasks import HERE, QUEUE
+from ops.worker import GIVE_BACK_S
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,14 +63,14 @@ def defer(task, **arguments):
 
 
 @contextmanager
-def working(story, *, grace_s=25.0):
+def working(story, *, grace_s=25.0, url=""):
     """A worker whose first job has begun."""
     process = subprocess.Popen(
         [sys.executable, "-c", WORKER],
         cwd=settings.BASE_DIR,
         env={
             **os.environ,
-            "DATABASE_URL": database_url(),
+            "DATABASE_URL": url or database_url(),
             "DJANGO_SETTINGS_MODULE": "notevault.settings.local",
             "DJANGO_READ_DOT_ENV": "false",
             "WORKER_GRACE_S": str(grace_s),
@@ -143,6 +144,23 @@ class TestAtTheFirstSignal:
             f"{HERE}.take_a_while",
             "caller-id",
         )
+
+    def test_a_database_that_hangs_does_not_hold_the_worker(self, story):
+        defer("take_a_while", seconds=60, path=str(story))
+
+        with (
+            database_that_may_hang() as (url, hangs),
+            working(story, grace_s=0.5, url=url) as worker,
+        ):
+            hangs.set()
+            asked_at = time.monotonic()
+            worker.send_signal(signal.SIGTERM)
+            code, lines = end_of(worker)
+
+        assert code == 1
+        assert time.monotonic() - asked_at < 0.5 + GIVE_BACK_S + 2
+        assert events(lines)[-2:] == ["worker.gave_nothing_back", "worker.down"]
+        assert queue() == [("take_a_while", "doing", 0)]
 
     def test_an_idle_worker_ends_at_once(self, story):
         defer("take_a_while", seconds=0, path=str(story))
