@@ -33,6 +33,10 @@ class TargetNotEmpty(BackupError):
     pass
 
 
+class OfAnotherDatabase(BackupError):
+    pass
+
+
 class TargetTooOld(BackupError):
     pass
 
@@ -66,6 +70,16 @@ def refuse_non_empty(target: Target) -> None:
         raise TargetNotEmpty(
             f"{target.database} is not empty: it has {target.contents}. Restore into an empty "
             "database, or add --force to drop all that."
+        )
+
+
+def refuse_another(target: Target, manifest: Manifest) -> None:
+    """Raises OfAnotherDatabase where what is in the target would give way to what is in a
+    database of another name: a folder's URL may be that of the wrong house."""
+    if not target.contents.is_empty and manifest.database != target.database.name:
+        raise OfAnotherDatabase(
+            f"{manifest.name} is of {manifest.database}, and would replace what {target.database} "
+            "has. If that is meant, name the .dump in --from."
         )
 
 

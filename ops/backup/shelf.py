@@ -21,6 +21,10 @@ class NoSuchBackup(BackupError):
     pass
 
 
+class SeveralDatabases(BackupError):
+    pass
+
+
 @dataclass(frozen=True)
 class Shelf:
     store: Store
@@ -75,15 +79,38 @@ class Shelf:
         return re.fullmatch(rf"{self.database}-\d{{8}}T\d{{6}}Z\.dump", name) is not None
 
 
-def find_backup(url: str, *, database: str = "") -> tuple[Store, str]:
-    """Where it is and what it is called: the one that a URL of a dump names, or the newest of a
-    folder's URL, of one database where that is given. Raises NoSuchBackup."""
+def find_backup(url: str, *, database: str) -> tuple[Store, str]:
+    """Where it is and what it is called: the one that a URL of a dump names, or the newest of
+    this database in a folder's URL. Raises NoSuchBackup."""
+    store, name = _opened(url)
+    return store, (Shelf(store) if name else shelf_of(store, database)).find(name)
+
+
+def find_backup_for(url: str, *, target: str) -> tuple[Store, str]:
+    """The same for a database that it shall be restored into, which in a folder of one database
+    may have another name. Raises NoSuchBackup, and SeveralDatabases where that is a guess."""
+    store, name = _opened(url)
+    if name or shelf_of(store, target).whole():
+        return find_backup(url, database=target)
+    databases = sorted({_database(dump) for dump in Shelf(store).whole()})
+    if len(databases) > 1:
+        raise SeveralDatabases(
+            f"{store.url} has backups of {', '.join(databases)}, and none of {target}: "
+            "name the .dump that you mean."
+        )
+    return store, Shelf(store).find()
+
+
+def names_dump(url: str) -> bool:
+    return url.endswith(".dump")
+
+
+def _opened(url: str) -> tuple[Store, str]:
     folder, _, last = url.rpartition("/")
-    name = last if last.endswith(".dump") else ""
+    name = last if names_dump(url) else ""
     store = open_store((folder or ".") if name else url)
     store.check()
-    shelf = shelf_of(store, database) if database and not name else Shelf(store)
-    return store, shelf.find(name)
+    return store, name
 
 
 def read_manifest(store: Store, name: str) -> Manifest:
@@ -107,6 +134,10 @@ def _plain(database: str) -> str:
 
 def _taken(name: str) -> str:
     return name[-len("20260101T000000Z.dump") :]
+
+
+def _database(name: str) -> str:
+    return name[: -len("-20260101T000000Z.dump")]
 
 
 def _is_half(name: str, names: Iterable[str]) -> bool:

@@ -19,7 +19,6 @@ from notevault.kit import clock
 from ops.backup import records, restoring
 from ops.backup.database import Database
 from ops.backup.manifest import Manifest, ManifestDamaged, is_older_schema, refuse_newer_schema
-from ops.backup.programs import ProgramFailed
 from ops.backup.refusal import BackupError
 from ops.backup.restoring import DumpDamaged
 from ops.backup.scratch import scratch_beside, scratch_given
@@ -72,7 +71,8 @@ def verify(
 
     `home` is the database that is asked to be alone, and on whose server the scratch is made
     unless `into` is an empty one elsewhere. Raises a BackupError where the backup could not be
-    tried, which says nothing about it, and ManifestDamaged, which says all.
+    tried, which says nothing about it, and ManifestDamaged, which says all. A program that fails
+    is of the first kind: the dump is as it was written, but a scratch may have no room.
     """
     began = time.monotonic()
     verdict = Verdict(_manifest_of(store, name), location(store, name))
@@ -105,11 +105,7 @@ def _manifest_of(store: Store, name: str) -> Manifest:
 
 def _try(path: Path, scratch: Database, verdict: Verdict, on_bytes: OnBytes) -> None:
     target = restoring.look_at(scratch, verdict.backup)
-    try:
-        restoring.restore(path, target, on_bytes=on_bytes)
-    except ProgramFailed as error:
-        verdict.problems.append(str(error))
-        return
+    restoring.restore(path, target, on_bytes=on_bytes)
     verdict.problems += restoring.differences(scratch, verdict.backup)
     if is_older_schema(verdict.backup):
         _manage(scratch, "migrate", "--no-input", "-v", "0")

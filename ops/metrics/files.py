@@ -31,6 +31,9 @@ def share(*, port: str) -> None:
     os.environ[VARIABLE] = str(base / f"notevault-metrics-{os.getuid()}-{port}")
     from prometheus_client import values
 
+    from ops.metrics.figures import Figures
+
+    values.MmapedDict = Figures  # type: ignore[attr-defined,assignment]
     values.ValueClass = values.MultiProcessValue(lambda: _place)
 
 

@@ -94,28 +94,36 @@ class TestADatabaseThatIsNotEmpty:
         assert "is not empty: it has 1 tables in the schemas public" in said
         assert ask(full, "SELECT id FROM mine") == [(7,)]
 
+    def test_is_not_replaced_by_another_database_that_nobody_named(self, backup, shelf, full):
+        code, said = restore(shelf, full, "--force", "--yes-drop", full.name)
+
+        assert code == 1
+        assert f"is of {configured().name}, and would replace what" in said
+        assert "name the .dump in --from" in said
+        assert ask(full, "SELECT id FROM mine") == [(7,)]
+
     @pytest.mark.parametrize("answer", [(), ("--yes-drop", "another")])
-    def test_keeps_what_it_has_until_its_name_is_said(self, backup, shelf, full, answer):
-        code, said = restore(shelf, full, "--force", *answer)
+    def test_keeps_what_it_has_until_its_name_is_said(self, backup, full, answer):
+        code, said = restore(backup, full, "--force", *answer)
 
         assert code == 2
         assert f"add --yes-drop {full.name}" in said
         assert ask(full, "SELECT id FROM mine") == [(7,)]
 
     def test_is_replaced_once_it_is(self, backup, shelf, full):
-        code, _ = restore(shelf, full, "--force", "--yes-drop", full.name)
+        code, _ = restore(backup, full, "--force", "--yes-drop", full.name)
 
         assert code == 0
         assert ask(full, "SELECT to_regclass('mine')") == [(None,)]
         assert ask(full, "SELECT count(*) FROM payments_order") == [(3,)]
 
-    def test_is_as_before_when_the_restore_fails(self, backup, shelf, full, monkeypatch):
+    def test_is_as_before_when_the_restore_fails(self, backup, full, monkeypatch):
         real = restoring._clearing
         # Something of the dump is in its way, after its own contents were dropped.
         in_the_way = "CREATE TABLE payments_order (id int);\n"
         monkeypatch.setattr(restoring, "_clearing", lambda target: real(target) + in_the_way)
 
-        code, said = restore(shelf, full, "--force", "--yes-drop", full.name)
+        code, said = restore(backup, full, "--force", "--yes-drop", full.name)
 
         assert code == 1
         assert 'relation "payments_order" already exists' in said
@@ -132,6 +140,29 @@ class TestADatabaseThatIsNotEmpty:
         code, _ = run("restore", "--from", str(shelf), *words)
 
         assert (code, checksums(configured())) == (0, before)
+
+
+class TestAFolderOfSeveralDatabases:
+    @pytest.fixture
+    def shared(self, backup, shelf):
+        """A newer backup of another database lies there too."""
+        for suffix in (".dump", ".dump.json"):
+            ours = backup.with_suffix(suffix)
+            (shelf / f"staging-20990101T000000Z{suffix}").write_bytes(ours.read_bytes())
+        return shelf
+
+    def test_gives_a_database_its_own(self, shared, backup):
+        words = ("--into", "configured", "--force", "--dry-run")
+        code, said = run("restore", "--from", str(shared), *words)
+
+        assert code == 0
+        assert said.startswith(f"{backup.name}: ")
+
+    def test_gives_none_to_a_third(self, shared, elsewhere):
+        code, said = restore(shared, elsewhere)
+
+        assert (code, is_empty(elsewhere)) == (1, True)
+        assert f"backups of staging, {configured().name}, and none of {elsewhere.name}" in said
 
 
 class TestNothingIsChanged:

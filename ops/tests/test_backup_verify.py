@@ -7,7 +7,7 @@ import json
 import pytest
 from django.db import connection
 
-from ops.backup import scratch, verifying
+from ops.backup import restoring, scratch, verifying
 from ops.backup.database import configured
 from ops.models import Backup
 from ops.tests.backing_up import ask, flip, is_empty, only_dump, run
@@ -124,6 +124,21 @@ class TestABackupThatCannotBeTried:
         assert (code, row.verified_at) == (1, verified_at)
         assert "cannot be reached" in row.verify_error
         assert "secret" not in said + row.verify_error
+
+    def test_for_a_program_that_fails_keeps_it_too(self, backup, shelf, proven, monkeypatch):
+        run("backup_verify", "--from", str(shelf))
+        verified_at = Backup.objects.get().verified_at
+        real = restoring._clearing
+        no_room = "DO $$ BEGIN RAISE disk_full; END $$;\n"
+        monkeypatch.setattr(restoring, "_clearing", lambda target: real(target) + no_room)
+
+        code, said = run("backup_verify", "--from", str(shelf))
+
+        row = Backup.objects.get()
+        assert (code, row.verified_at) == (1, verified_at)
+        assert "psql failed" in row.verify_error
+        assert "is bad." not in said
+        assert scratches() == []
 
     def test_where_there_is_none(self, transactional_db, shelf):
         code, said = run("backup_verify", "--from", str(shelf))

@@ -15,7 +15,7 @@ from ops.backup.desk import Progress, answering, place, size
 from ops.backup.manifest import Manifest, refuse_newer_schema
 from ops.backup.refusal import BadRequest
 from ops.backup.restoring import Target
-from ops.backup.shelf import find_backup, read_manifest
+from ops.backup.shelf import find_backup_for, names_dump, read_manifest
 
 CONFIGURED = "configured"
 
@@ -34,8 +34,8 @@ class Command(BaseCommand):
             "--from",
             dest="source",
             default="",
-            help="A folder or bucket for its newest backup, or one .dump in it "
-            "(default: BACKUP_URL).",
+            help="A folder or bucket for its newest backup of the database of that name, or one "
+            ".dump in it (default: BACKUP_URL).",
         )
         parser.add_argument(
             "--into",
@@ -56,12 +56,15 @@ class Command(BaseCommand):
         into = options["into"]
         with answering():
             database = configured() if into == CONFIGURED else at(into)
-            store, name = find_backup(place(options["source"]))
+            source = place(options["source"])
+            store, name = find_backup_for(source, target=database.name)
             backup = read_manifest(store, name)
             refuse_newer_schema(backup)
             target = restoring.look_at(database, backup)
             if not options["force"]:
                 restoring.refuse_non_empty(target)
+            if not names_dump(source):
+                restoring.refuse_another(target, backup)
             self.announce(target, backup)
 
             def use(path: Path) -> None:
