@@ -25,12 +25,13 @@ from alerts.services import raise_alert
 from alerts.tests.sinks import sink
 from notevault.kit import clock
 from ops import replay, tasks
-from ops.models import CircuitBreaker, DeadLetter
+from ops.models import CircuitBreaker, DeadLetter, DeadLetterMove
 from payments.tests.test_worker import database_url, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ANSWERS = (503, {}, b"down")
+HOURS_DOWN, HOUR, STEP = 6, timedelta(hours=1), timedelta(minutes=10)
 
 
 @contextmanager
@@ -62,21 +63,21 @@ def sql(text):
         cursor.execute(text)
 
 
-def let_time_pass():
-    """Retries and breakers are due at once."""
+def let_time_pass(span=timedelta(minutes=1)):
+    """Retries and breakers are due at once; dead letters only when their own time has come."""
     sql("UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE status = 'todo'")
-    CircuitBreaker.objects.update(changed_at=F("changed_at") - timedelta(minutes=1))
+    CircuitBreaker.objects.update(changed_at=F("changed_at") - span)
+    DeadLetter.objects.filter(state="open").update(
+        buried_at=F("buried_at") - span, next_replay_at=F("next_replay_at") - span
+    )
+    DeadLetter.objects.filter(state="retrying").update(buried_at=F("buried_at") - span)
+    replay.replay_due(now=clock.now())
 
 
 def give_back_its_jobs():
     """Of the worker that was killed just now."""
     sql("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'")
     tasks.retry_stalled_jobs()
-
-
-def revive():
-    DeadLetter.objects.filter(state="open").update(next_replay_at=clock.now())
-    replay.replay_due(now=clock.now())
 
 
 def pending():
@@ -121,6 +122,9 @@ def outage(count, tmp_path):
 
         with worker(receiver.url):
             wait_for(lambda: bury_what_is_due() >= count, seconds=100)
+            for _ in range(HOURS_DOWN * HOUR // STEP):
+                let_time_pass(STEP)
+                time.sleep(0.1)
             receiver.answer = (200, {}, b"ok")
             wait_for(lambda: arrive(), seconds=100)
         yield receiver
@@ -128,13 +132,17 @@ def outage(count, tmp_path):
 
 def bury_what_is_due():
     let_time_pass()
-    return DeadLetter.objects.filter(task="alerts.tasks.send_delivery").count()
+    return letters().count()
+
+
+def letters():
+    """Of the matters; the watchers tell of other things."""
+    ids = AlertDelivery.objects.filter(alert__kind="payments.quarantined").values_list("pk")
+    return DeadLetter.objects.filter(arguments__delivery_id__in=[str(pk) for (pk,) in ids])
 
 
 def arrive():
-    """An hour passes."""
-    revive()
-    let_time_pass()
+    let_time_pass(STEP)
     time.sleep(0.3)
     has_opened = Alert.objects.filter(deliveries=None).count() == 0
     return has_opened and not pending().exists()
@@ -157,6 +165,10 @@ def check(count, tmp_path):
     assert Alert.objects.filter(delivered_at=None).count() == 0
     assert DeadLetter.objects.exclude(state="resolved").count() == 0
     assert DeliveryAttempt.objects.filter(status=503).exists()
+    # They lay for all that time, and were tried by their own schedule, not at every step.
+    assert max(letters().values_list("buried_at", flat=True)) < clock.now() - HOURS_DOWN * HOUR
+    replays = DeadLetterMove.objects.filter(row__in=letters(), new="retrying")
+    assert count <= replays.count() < count * (HOURS_DOWN * HOUR // STEP)
     steps.close()
 
 

@@ -14,8 +14,10 @@ import pytest
 import requests
 from django.conf import settings
 
+from alerts.tests.sinks import sink
 from ops.tests.own_database import database_url
 from ops.tests.web_rig import HOST, free_port, launch, stop, wait_until_it_answers, written
+from payments.tests.test_worker import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -43,12 +45,13 @@ def web():
 
 
 @contextmanager
-def worker():
+def worker(receiver):
+    hook = {"SECURITY_WEBHOOK_URL": receiver.url, "ALERT_ALLOW_PRIVATE": "true"}
     with tempfile.TemporaryFile() as out:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "worker", "--queue", "alerts"],
             cwd=settings.BASE_DIR,
-            env={**os.environ, **environment()},
+            env={**os.environ, **environment(), **hook},
             stdout=out,
             stderr=subprocess.STDOUT,
         )
@@ -71,10 +74,16 @@ def grep(file, until):
     pytest.fail(f"no line {until!r} with the id in:\n{written(file)}")
 
 
+def told(receiver):
+    """The ids in what the webhook was sent of it; watchers may tell of other things."""
+    said = [body["data"] for body in receiver.bodies]
+    return [one["request_id"] for one in said if one["kind"] == "payments.webhook_forged"]
+
+
 @pytest.mark.timeout(240)
 class TestTheIdOfARequest:
     def test_is_in_both_logs_in_the_alert_and_in_the_error(self):
-        with web() as server, worker() as worker_log:
+        with sink() as receiver, web() as server, worker(receiver) as worker_log:
             answer = requests.post(
                 f"http://{HOST}:{server.port}/api/v1/webhooks/razorpay",
                 data=b"{}",
@@ -83,6 +92,7 @@ class TestTheIdOfARequest:
             )
             in_web = grep(server.out, "request")
             in_worker = grep(worker_log, "alert")
+            wait_for(lambda: told(receiver), seconds=30)
 
         assert (answer.status_code, answer.json()["request_id"]) == (400, REQUEST_ID)
         (line,) = [line for line in in_web if line["event"] == "request"]
@@ -91,3 +101,4 @@ class TestTheIdOfARequest:
         assert "alerts.tasks.deliver_alert" in done
         (alert,) = [line for line in in_worker if line["event"] == "alert"]
         assert alert["raised_by"] == REQUEST_ID
+        assert told(receiver) == [REQUEST_ID]
