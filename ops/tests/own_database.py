@@ -1,11 +1,32 @@
+"""For processes that a test starts: its database, a free port, and how they are waited for."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
 from urllib.parse import quote, urlencode
 
 from django.db import connection
 
 
-def database_url():
+def database_url(**parameters: str) -> str:
     """Of this test's own database, for a process of its own."""
     given = connection.settings_dict
-    where = urlencode({"host": given["HOST"], "port": given["PORT"]})
+    where = urlencode({"host": given["HOST"], "port": given["PORT"], **parameters})
     sign_in = f"{quote(given['USER'])}:{quote(given['PASSWORD'])}"
     return f"postgresql://{sign_in}@/{given['NAME']}?{where}"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for(holds: Callable[[], object], *, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.05)
