@@ -26,7 +26,7 @@ from alerts.tests.sinks import sink
 from notevault.kit import clock
 from ops import replay, tasks
 from ops.models import CircuitBreaker, DeadLetter, DeadLetterMove
-from payments.tests.test_worker import database_url, wait_for
+from ops.tests.own_database import database_url, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

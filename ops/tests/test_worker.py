@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from ops import jobs
-from ops.tests.own_database import database_that_may_hang, database_url
+from ops.tests.hanging_database import database_that_may_hang, database_url
 from ops.tests.sample_tasks import HERE, QUEUE
 from ops.worker import GIVE_BACK_S
 

@@ -16,6 +16,8 @@ import orjson
 import pytest
 from django.conf import settings
 
+from ops.tests.own_database import free_port
+
 HOST = "127.0.0.1"
 # Sleeps as long as its path says, and then says what it was asked for.
 APP = """
@@ -98,12 +100,6 @@ def read(client):
     while part := client.recv(65536):
         answer += part
     return int(answer.split()[1]), answer
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]
 
 
 def launch(app, *options, port, pass_fds=(), **environment):

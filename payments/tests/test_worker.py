@@ -8,14 +8,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import quote, urlencode
 
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
 
+from ops.tests.own_database import database_url, wait_for
 from payments import locks
 from payments.models import WebhookEvent
 from payments.tests.factories import event_body, make_order, payment_entity, signed
@@ -24,14 +24,6 @@ from payments.webhooks import inbox
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SECRET = "sandbox-webhook-secret"
-
-
-def database_url() -> str:
-    """Of this test's own database."""
-    given = connection.settings_dict
-    where = urlencode({"host": given["HOST"], "port": given["PORT"]})
-    sign_in = f"{quote(given['USER'])}:{quote(given['PASSWORD'])}"
-    return f"postgresql://{sign_in}@/{given['NAME']}?{where}"
 
 
 @contextmanager
@@ -48,13 +40,6 @@ def worker() -> Iterator[subprocess.Popen[bytes]]:
     finally:
         process.kill()
         process.wait()
-
-
-def wait_for(holds: Callable[[], bool], *, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.1)
 
 
 def job_states() -> list[str]:

@@ -8,32 +8,17 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from urllib.parse import quote, urlencode
 
 import psutil
 from django.conf import settings
-from django.db import connection
+
+from ops.tests.own_database import database_url, free_port, wait_for
 
 TOKEN = "a-token-of-the-tests"
-PATIENCE_S = 30
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def database_url() -> str:
-    known = connection.settings_dict
-    where = urlencode({"host": known["HOST"], "port": known["PORT"], "pool_timeout": 1})
-    return f"postgresql://{known['USER']}:{quote(known['PASSWORD'])}@/{known['NAME']}?{where}"
 
 
 class Web:
@@ -70,8 +55,8 @@ class Web:
         """SIGKILL, and wait until another has taken its place and all answer."""
         victim = self.workers()[0]
         os.kill(victim, signal.SIGKILL)
-        until(lambda: victim not in self.workers() and len(self.workers()) == 2)
-        until(self.answers)
+        wait_for(lambda: victim not in self.workers() and len(self.workers()) == 2)
+        wait_for(self.answers)
 
     def begin(self) -> socket.socket:
         """A request that is under way for as long as its body does not come."""
@@ -89,13 +74,6 @@ class Web:
             return False
 
 
-def until(is_so: Callable[[], bool]) -> None:
-    give_up_at = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < give_up_at, "it never came to be"
-        time.sleep(0.05)
-
-
 @contextmanager
 def serving(folder: Path, *, port: int = 0, **environment: str) -> Iterator[Web]:
     port = port or free_port()
@@ -109,7 +87,7 @@ def serving(folder: Path, *, port: int = 0, **environment: str) -> Iterator[Web]
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "notevault.settings.local",
             "DJANGO_READ_DOT_ENV": "false",
-            "DATABASE_URL": database_url(),
+            "DATABASE_URL": database_url(pool_timeout="1"),
             "DEBUG": "false",
             "LOG_LEVEL": "error",
             "METRICS_TOKEN": TOKEN,
@@ -124,7 +102,7 @@ def serving(folder: Path, *, port: int = 0, **environment: str) -> Iterator[Web]
     )
     web = Web(process, port, folder)
     try:
-        until(lambda: process.poll() is not None or (web.answers() and len(web.workers()) == 2))
+        wait_for(lambda: process.poll() is not None or (web.answers() and len(web.workers()) == 2))
         yield web
     finally:
         process.terminate()

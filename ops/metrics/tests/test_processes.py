@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ops.metrics.tests.running import TOKEN, serving, until
+from ops.metrics.tests.running import TOKEN, serving
+from ops.tests.own_database import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -55,7 +56,7 @@ class TestRequestsOfTwoProcesses:
             web.kill_worker()
         visit(web, 10)
 
-        until(lambda: web.files() == before)
+        wait_for(lambda: web.files() == before)
         assert web.sample(ANSWERED) == 20
 
     def test_of_an_earlier_start_are_forgotten(self, tmp_path):
@@ -71,7 +72,7 @@ class TestRequestsOfTwoProcesses:
 class TestWhatADeadProcessHadUnderWay:
     def test_is_no_more(self, web):
         clients = [web.begin() for _ in range(3)]  # a thread at least is left in each process
-        until(lambda: web.sample(IN_FLIGHT) == 3)
+        wait_for(lambda: web.sample(IN_FLIGHT) == 3)
 
         web.kill_worker()
         web.kill_worker()
@@ -81,11 +82,11 @@ class TestWhatADeadProcessHadUnderWay:
             client.close()
 
     def test_and_its_connections_are_not_counted_beside_its_successor_s(self, web):
-        until(lambda: web.ask(f"/{ROUTE}")[0] == 200 and web.sample(LIMIT) == 8)
+        wait_for(lambda: web.ask(f"/{ROUTE}")[0] == 200 and web.sample(LIMIT) == 8)
 
         web.kill_worker()
 
-        until(lambda: web.ask(f"/{ROUTE}")[0] == 200 and web.sample(LIMIT) == 8)
+        wait_for(lambda: web.ask(f"/{ROUTE}")[0] == 200 and web.sample(LIMIT) == 8)
 
 
 class TestTheText:

@@ -11,7 +11,7 @@ import pytest
 from ops import heartbeats
 from ops.instruments import JOBS_FINISHED
 from ops.metrics import server
-from ops.metrics.tests.running import free_port
+from ops.tests.own_database import free_port
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from ops import jobs
-from ops.metrics.tests.running import TOKEN, database_url, free_port, until
+from ops.metrics.tests.running import TOKEN
+from ops.tests.own_database import database_url, free_port, wait_for
 from ops.tests.sample_tasks import HERE
 from ops.tests.test_worker import WORKER
 
@@ -62,8 +63,8 @@ class TestAWorker:
         with structlog.contextvars.bound_contextvars(request_id="caller-id"), transaction.atomic():
             jobs.defer(f"{HERE}.note_down", text="hello")
 
-        until(lambda: ask(port, "/health/live")[0] == 200)
-        until(lambda: DONE in ask(port, "/metrics")[1])
+        wait_for(lambda: ask(port, "/health/live")[0] == 200)
+        wait_for(lambda: DONE in ask(port, "/metrics")[1])
 
         text = ask(port, "/metrics")[1]
         assert 'notevault_process_memory_bytes{process="worker"}' in text
