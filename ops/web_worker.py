@@ -5,9 +5,10 @@ WEB_QUEUE requests wait, none of them long; one more is answered 503 at once, so
 hears in milliseconds what it would else have given up waiting for. `/health/live` is
 answered even then: a busy process is alive.
 
-A request gets a thread once its head is whole; until then it waits in the poller, where it
-costs nothing, for at most HEAD_S. Nothing here blocks the loop that accepts connections, and
-that never stops to accept: where there is no room, whoever has kept silent longest makes it.
+A request gets a thread once its head is whole, and its body where that is small; until then it
+waits in the poller, where it costs nothing, for at most HEAD_S. Nothing here blocks the loop that
+accepts connections, and that never stops to accept: where there is no room, whoever has kept
+silent longest makes it.
 
 At SIGTERM the worker goes on for WEB_DRAIN_S, so that whoever routes by `/health/ready` can
 notice, and asks each client to close. Then it takes what has come, closes its socket, and has
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import resource
 import selectors
 import socket
@@ -41,8 +43,9 @@ from ops.transactions import close_pools
 from ops.web_socket import PatientSocket
 
 HEAD_S = 10.0
-# More than that is read by a thread, which knows when to refuse it.
 HEAD_BYTES = 32 * 1024
+# A larger one is read by a thread, as is one that its client holds back until it is told to go on.
+SMALL_BODY_BYTES = 64 * 1024
 LONGEST_WAIT_S = 2.5
 LINGER_S = 2.0
 READ_BYTES = 64 * 1024
@@ -156,7 +159,12 @@ class BoundedThreadWorker(ThreadWorker):
             self.hang_up(conn)
 
     def look_at_head(self, conn: TConn) -> None:
-        if b"\r\n\r\n" in conn.head or len(conn.head) > HEAD_BYTES:
+        end = conn.head.find(b"\r\n\r\n")
+        if end < 0:
+            if len(conn.head) > HEAD_BYTES:
+                self.stop_reading(conn)
+                self.refuse_head(conn)
+        elif len(conn.head) >= end + 4 + small_body(conn.head[: end + 2]):
             self.stop_reading(conn)
             self.admit(conn)
 
@@ -228,6 +236,11 @@ class BoundedThreadWorker(ThreadWorker):
 
         count_turned_away()
         self.answer(conn, web_answers.busy(request_id))
+
+    def refuse_head(self, conn: TConn) -> None:
+        request_id = correlation.new_request_id()
+        log.warning("request.unreadable", reason="LimitRequestHeaders", request_id=request_id)
+        self.answer(conn, web_answers.unreadable(request_id, 431))
 
     def answer(self, conn: TConn, response: bytes) -> None:
         """A few hundred bytes, which the empty buffer of a socket always takes."""
@@ -326,6 +339,17 @@ class BoundedThreadWorker(ThreadWorker):
         for conn in self.pending_conns:
             if not conn.head:  # such as a browser's spare connection
                 conn.timeout = min(conn.timeout, soon)
+
+
+_BODY_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,5})[ \t]*\r\n", re.IGNORECASE)
+_HELD_BACK = re.compile(rb"\r\nexpect:", re.IGNORECASE)
+
+
+def small_body(head: bytes) -> int:
+    """How many bytes of a body are worth waiting for, before a thread does."""
+    found = _BODY_LENGTH.search(head)
+    length = int(found[1]) if found and not _HELD_BACK.search(head) else 0
+    return length if length <= SMALL_BODY_BYTES else 0
 
 
 def most_connections(configured: int, *, files: int) -> int:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, suppress
 import psutil
 import pytest
 
+from ops.tests.web_rig import read
 from ops.web_worker import most_connections
 
 THREADS = 16
@@ -23,6 +24,12 @@ def slow_head(server):
 def slow_body(server):
     client = server.connect()
     client.sendall(b"POST /0 HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
+    return client, lambda: client.sendall(b"x")
+
+
+def small_slow_body(server):
+    client = server.connect()
+    client.sendall(b"POST /0 HTTP/1.1\r\nHost: a\r\nContent-Length: 52\r\n\r\n")
     return client, lambda: client.sendall(b"x")
 
 
@@ -65,8 +72,9 @@ class TestSixteenSlowClients:
         assert {status for _, status in times} == {200}
         assert max(took for took, _ in times) < 1
 
-    def test_of_whom_nobody_ends_his_head_leave_every_thread_to_others(self, crowd):
-        times = crowd(slow_head, "/0", seconds=4)
+    @pytest.mark.parametrize("slow", [slow_head, small_slow_body])
+    def test_of_whom_nobody_ends_leave_every_thread_to_others(self, crowd, slow):
+        times = crowd(slow, "/0", seconds=4)
 
         assert {status for _, status in times} == {200}
         assert max(took for took, _ in times) < 1
@@ -87,6 +95,38 @@ class TestSixteenSlowClients:
 
         assert {status for _, status in times} == {200}
         assert max(took for took, _ in times) < 1
+
+
+class TestARequest:
+    @pytest.fixture
+    def server(self, serve):
+        return serve()
+
+    def test_whose_head_does_not_end_is_refused(self, server):
+        with server.connect() as client:
+            client.sendall(b"GET /0 HTTP/1.1\r\nX-Long: " + b"x" * 40_000)
+            status, answer = read(client)
+
+        assert (status, b"bad_request" in answer) == (431, True)
+
+    def test_is_served_when_its_body_comes_later(self, server):
+        with server.connect() as client:
+            client.sendall(b"POST /0 HTTP/1.1\r\nConnection: close\r\ncontent-length:4\r\n\r\nab")
+            time.sleep(0.2)
+            client.sendall(b"cd")
+
+            assert read(client)[0] == 200
+
+    def test_is_told_to_send_the_body_that_it_holds_back(self, server):
+        with server.connect() as client:
+            client.sendall(
+                b"POST /0 HTTP/1.1\r\nConnection: close\r\nContent-Length: 4\r\n"
+                b"Expect: 100-continue\r\n\r\n"
+            )
+            told = client.recv(25)
+            client.sendall(b"abcd")
+
+            assert (told.split()[1], read(client)[0]) == (b"100", 200)
 
 
 class TestMoreSilentClientsThanThereIsRoomFor:

@@ -63,7 +63,7 @@ class Web:
         client = socket.create_connection(("127.0.0.1", self.port), timeout=20)
         client.sendall(
             b"POST /api/v1/auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-            b"Content-Type: application/json\r\nContent-Length: 50\r\n\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
         )
         return client
 
