@@ -12,7 +12,7 @@ from alerts import delivery
 from alerts.models import Alert, AlertDelivery, Severity
 from alerts.services import raise_alert, resolve_alert, short_key
 from alerts.states import UNRESOLVED, DeliveryState
-from ops.backup.health import TOO_OLD
+from ops.backup.health import VERIFIED_TOO_OLD
 from ops.backup.records import NEWEST
 from ops.health.jobs import MANY_LETTERS
 from ops.models import Backup, DeadLetter
@@ -103,7 +103,7 @@ def watch_backups(*, now: datetime) -> None:
     found = Backup.objects.aggregate(**NEWEST, first=Min("finished_at"))
     verified, since = found["verified"], found["verified"] or found["first"]
     watch(
-        is_wrong=now - since > TOO_OLD if since else not settings.DEBUG,
+        is_wrong=now - since > VERIFIED_TOO_OLD if since else not settings.DEBUG,
         kind="ops.backup_old",
         severity=Severity.HIGH,
         message=f"No backup since {since:%d %b, %H:%M} UTC was restored and found right."
