@@ -112,19 +112,19 @@ class TestABackup:
 
     @pytest.mark.parametrize("verified", [True, False])
     def test_that_nobody_found_right_for_a_day_is_alerted_of_until_one_is(self, now, verified):
-        long_ago = now - timedelta(hours=27)
+        long_ago = now - timedelta(hours=31)
         self.make(long_ago, long_ago if verified else None)
 
         watching.watch_backups(now=now)
         was_told = told("ops.backup_old")
-        self.make(now - timedelta(hours=25), now)
+        self.make(now - timedelta(hours=29), now)
         watching.watch_backups(now=now)
 
         assert was_told == [("backup-old", "open")]
         assert told("ops.backup_old") == [("backup-old", "resolved")]
 
     def test_that_is_old_is_alerted_of_however_lately_it_was_restored(self, now):
-        self.make(now - timedelta(hours=27), verified_at=now - timedelta(hours=1))
+        self.make(now - timedelta(hours=31), verified_at=now - timedelta(hours=1))
 
         watching.watch_backups(now=now)
 

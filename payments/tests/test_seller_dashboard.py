@@ -252,6 +252,8 @@ class TestCost:
     def test_of_the_releases_is_that_of_the_seller_s_own_escrow(self, seller, now):
         with connection.cursor() as cursor, CaptureQueriesContext(connection) as asked:
             cursor.execute("SET LOCAL enable_seqscan = off")
+            # Of everybody's releases: as good as ours while there are no rows.
+            cursor.execute("DROP INDEX items_in_escrow")
             look(seller, now)
 
         releases = next(q["sql"] for q in asked if "release_at" in q["sql"])

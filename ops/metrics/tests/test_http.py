@@ -11,6 +11,7 @@ from django.test import RequestFactory
 from django.urls import ResolverMatch
 from prometheus_client import REGISTRY
 
+from ops.instruments import HTTP_IN_FLIGHT
 from ops.metrics.http import HTTPMetricsMiddleware, count_turned_away
 from ops.metrics.tests.counting import Since
 
@@ -20,6 +21,12 @@ NOTE = "api/v1/notes/<uuid:note_id>"
 @pytest.fixture
 def since():
     return Since()
+
+
+@pytest.fixture(autouse=True)
+def nothing_in_flight():
+    """Django's test client leaves answers open that other tests did not read."""
+    HTTP_IN_FLIGHT.set(0)
 
 
 def in_flight():

@@ -49,7 +49,7 @@ class TestTheSummary:
         assert found["circuit_breakers"] == {"razorpay": "open"}
         assert found["dead_letters"]["open"] == 1
         # Of what workers count too, the web knows a part only: it says nothing.
-        assert found["alerts"] == {"undelivered": 0, "dead_letters": 1}
+        assert found["alerts"] == {"undelivered": 1, "dead_letters": 1}
         assert set(found["orders"]) == {"created", "awaiting_payment"}
         assert found["database"]["up"] is True
         assert found["database"]["pool"]["limit"] >= 1
