@@ -63,8 +63,8 @@ def tell_count(*, alert_id: UUID, now: datetime) -> None:
     told = alert.deliveries.filter(news=News.RAISED)
     done = told.filter(Q(state=DeliveryState.PENDING) | Q(told_count__gte=alert.count))
     delivered = told.filter(state=DeliveryState.DELIVERED)
-    behind = set(delivered.values_list("channel", flat=True)) - set(
-        done.values_list("channel", flat=True)
+    behind = set(delivered.values_list("address", flat=True)) - set(
+        done.values_list("address", flat=True)
     )
     if behind and alert.state != AlertState.RESOLVED:
         outbox.tell_raised(alert, round_number=next_round(alert), only=behind, now=now)

@@ -17,7 +17,8 @@ from ops import jobs
 def tell_raised(
     alert: Alert, *, round_number: int, now: datetime, only: Collection[str] | None = None
 ) -> None:
-    """One delivery and job for each channel, or each of `only`, so that none waits for another."""
+    """One delivery and job for each channel, or each of the addresses in `only`, so that none
+    waits for another."""
     off = set(receivers.disabled().values_list("address", flat=True))
     _open(
         AlertDelivery(
@@ -30,7 +31,7 @@ def tell_raised(
         for channel in channels.configured()
         if wants(channel, alert.severity)
         and channel.address not in off
-        and (only is None or channel.name in only)
+        and (only is None or channel.address in only)
     )
 
 

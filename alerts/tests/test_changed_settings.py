@@ -61,6 +61,21 @@ class TestWhatWaits:
         assert (len(first.requests), len(second.requests)) == (0, 1)
         assert state_of(waiting["webhook-2"]) == "delivered"
 
+    def test_is_counted_for_its_receiver_by_the_name_that_it_has_now(
+        self, waiting, first, second, lead_to, now, run_jobs
+    ):
+        delivery.send(delivery_id=waiting["webhook-2"].pk, now=now)
+        again = {"kind": "alerts.test", "severity": "warning", "message": "m", "dedupe_key": "k"}
+        raise_alert(**again, now=now + timedelta(seconds=1))
+        delivery.send(delivery_id=waiting["webhook"].pk, now=now)
+        lead_to(second, first)
+
+        delivery.tell_count(alert_id=waiting["webhook"].alert_id, now=now + timedelta(minutes=5))
+        run_jobs()
+
+        assert [body["data"]["count"] for body in first.bodies] == [2]
+        assert [body["data"]["count"] for body in second.bodies] == [1, 2]
+
     @pytest.mark.parametrize("hours", [0, 2])
     def test_is_never_taken_by_another_that_was_told_itself(
         self, waiting, second, lead_to, now, hours

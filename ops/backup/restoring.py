@@ -174,6 +174,7 @@ def _clients_for(manifest: Manifest, major: int) -> Clients:
 
 
 def _pour(script: Running, psql: Running, on_bytes: OnBytes) -> None:
+    # A pipe's reader is buffered and has read1, of which IO[bytes] knows nothing.
     while chunk := script.output.read1(CHUNK):  # type: ignore[attr-defined]
         psql.input.write(chunk)
         on_bytes(len(chunk))
