@@ -13,7 +13,7 @@ DEMO := DJANGO_SETTINGS_MODULE=notevault.settings.local DJANGO_READ_DOT_ENV=fals
 
 .DEFAULT_GOAL := help
 .PHONY: help demo clean-demo test full lint types imports migrations deploy-check schema \
-	monitoring fuzz chaos bench pgbouncer format migrate lock install hooks check
+	monitoring fuzz chaos bench pgbouncer k8s format migrate lock install hooks check
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -75,6 +75,10 @@ bench: .venv/local ## What was promised of speed while the gateway fails; ARGS="
 pgbouncer: .venv/test ## Tests and demo behind a real PgBouncer; ARGS="ops -k worker" for a part
 	@DJANGO_READ_DOT_ENV=false $(RUN) -m deploy.pgbouncer $(ARGS)
 
+k8s: .venv/test .venv-deploy/deploy ## Kubernetes: each overlay rendered, validated and tested
+	@$(RUN) deploy/k8s/check.py
+	@DJANGO_READ_DOT_ENV=false $(RUN) -m pytest -n 0 -m k8s deploy/tests $(ARGS)
+
 format: .venv/test ## Rewrite the code in the house's format
 	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format .
 
@@ -85,7 +89,7 @@ hooks: .venv/test ## Run the gates before each commit
 	@$(BIN)/pre-commit install
 
 lock: .venv/bootstrap ## Resolve requirements/*.in into hashed locks
-	@for name in bootstrap base local test load production; do \
+	@for name in bootstrap base local test load production deploy; do \
 		$(BIN)/uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 \
 			requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
@@ -99,6 +103,15 @@ install: .venv/test ## Install all that development needs into .venv
 		{ rm -rf .venv; echo "No virtual environment could be made. On Debian: apt-get install python3-venv"; exit 1; }
 	@$(RUN) -m pip --version >/dev/null 2>&1 || $(RUN) -m ensurepip >/dev/null
 	@$(RUN) -m pip install -q --disable-pip-version-check --require-hashes -r $< || \
+		{ echo "Packages cannot be downloaded. Is the network there?"; exit 1; }
+	@touch $@
+
+# Apart from the service: the linters bring versions of their own.
+.venv-deploy/deploy: requirements/deploy.txt .venv/bootstrap
+	@echo "Installing requirements/deploy.txt …"
+	@$(RUN) -m venv .venv-deploy
+	@VIRTUAL_ENV=.venv-deploy $(BIN)/uv pip install -q --require-hashes -r $< || \
+		.venv-deploy/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $< || \
 		{ echo "Packages cannot be downloaded. Is the network there?"; exit 1; }
 	@touch $@
 
