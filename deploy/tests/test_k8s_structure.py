@@ -10,7 +10,8 @@ from k8s_manifests import K8S, OVERLAYS, ROOT, container_of, name_of, pod_of, re
 
 pytestmark = pytest.mark.k8s
 
-ROLES = {"web", "worker", "migrate", "backup", "backup-verify", "reconcile", "verify-ledger"}
+ENTRYPOINT = (ROOT / "deploy/image/entrypoint.sh").read_text()
+ROLES = set(re.findall(r"^([a-z-]+)\)", ENTRYPOINT, re.MULTILINE)) - {"manage"}
 NAMES = {
     "Deployment": {"notevault-api", "notevault-worker", "notevault-pgbouncer"},
     "Service": {"notevault-api-service", "notevault-pgbouncer"},
@@ -93,6 +94,7 @@ class TestNames:
     def test_roles_are_commands(self):
         commands = {path.stem for path in ROOT.glob("*/management/commands/*.py")}
 
+        assert {"web", "worker", "migrate", "backup"} <= ROLES
         assert {role.replace("-", "_") for role in ROLES - {"web", "migrate"}} <= commands
 
 
