@@ -59,8 +59,9 @@ def list_found(*, q: str, **filters: Any) -> Rows:
     hits = _best_sold(by_words)
     if not _is_exact(q) and not by_words[PLENTY - 1 : PLENTY].exists():
         hits = hits.union(_best_sold(_similar(on_sale, q)))
-    rows: Rows = selectors.rows_of(Note.objects.filter(pk__in=hits))
-    return rows.annotate(relevance=_relevance(q))
+    found = selectors.rows_of(Note.objects.filter(pk__in=hits))
+    ranked: Rows = found.annotate(relevance=_relevance(q))
+    return ranked
 
 
 def list_suggestions(q: str) -> list[str]:
