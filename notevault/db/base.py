@@ -18,6 +18,7 @@ from django.utils.functional import cached_property
 from django_prometheus.db.backends.postgresql import base
 
 from notevault import embedded
+from notevault.db.creation import DatabaseCreation
 
 
 class DatabaseClient(PostgreSQLClient):
@@ -56,6 +57,7 @@ class Errors(DatabaseErrorWrapper):
 
 class DatabaseWrapper(base.DatabaseWrapper):
     client_class = DatabaseClient
+    creation_class = DatabaseCreation
     _seen_running: ClassVar[set[str]] = set()
 
     @cached_property
