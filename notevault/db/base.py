@@ -48,7 +48,8 @@ class Errors(DatabaseErrorWrapper):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        lost = self.wrapper.connection is None or self.wrapper.connection.closed
+        connection = self.wrapper.connection  # type: ignore[attr-defined]
+        lost = connection is None or connection.closed
         if isinstance(error, psycopg.InternalError) and error.sqlstate is None and lost:
             error = psycopg.OperationalError(*error.args)
             kind = type(error)
