@@ -13,7 +13,7 @@ DEMO := DJANGO_SETTINGS_MODULE=notevault.settings.local DJANGO_READ_DOT_ENV=fals
 
 .DEFAULT_GOAL := help
 .PHONY: help demo clean-demo test full lint types imports migrations deploy-check schema \
-	monitoring fuzz chaos bench pgbouncer format migrate lock install hooks check
+	monitoring fuzz chaos bench pgbouncer image format migrate lock install hooks check
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -74,6 +74,9 @@ bench: .venv/local ## What was promised of speed while the gateway fails; ARGS="
 
 pgbouncer: .venv/test ## Tests and demo behind a real PgBouncer; ARGS="ops -k worker" for a part
 	@DJANGO_READ_DOT_ENV=false $(RUN) -m deploy.pgbouncer $(ARGS)
+
+image: .venv/test ## Build the image on a Debian of its own, and try it (root; buildah, crun, debootstrap)
+	@DJANGO_READ_DOT_ENV=false $(RUN) -m deploy.image.trial $(ARGS)
 
 format: .venv/test ## Rewrite the code in the house's format
 	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format .
