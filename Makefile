@@ -72,13 +72,11 @@ chaos: .venv/local ## Buyers among faults and kills, then a referee; SEED=1 FAUL
 bench: .venv/local ## What was promised of speed while the gateway fails; ARGS="--only …"
 	@DATA_DIR=.data/bench LOG_LEVEL=error $(DEMO) bench $(ARGS)
 
-LOAD := DATA_DIR=.data/load LOG_LEVEL=error $(DEMO:manage.py=-m deploy.load)
-
 load: .venv/local .venv-load/ready ## Two minutes of visitors, 50 requests a second; ARGS=--smoke
-	@$(LOAD) $(ARGS)
+	@$(RUN) -m deploy.load $(ARGS)
 
 load-full: .venv/local .venv-load/ready ## The guide's stages; BASE_URL=https://staging… elsewhere
-	@$(LOAD) --full $(ARGS)
+	@$(RUN) -m deploy.load --full $(ARGS)
 
 format: .venv/test ## Rewrite the code in the house's format
 	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format .
