@@ -13,7 +13,8 @@ DEMO := DJANGO_SETTINGS_MODULE=notevault.settings.local DJANGO_READ_DOT_ENV=fals
 
 .DEFAULT_GOAL := help
 .PHONY: help demo clean-demo test full lint types imports migrations deploy-check schema \
-	monitoring fuzz chaos bench pgbouncer k8s image format migrate lock install hooks check
+	monitoring fuzz chaos bench pgbouncer k8s image load load-full format migrate lock install \
+	hooks check
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -82,6 +83,12 @@ k8s: .venv/test .venv-deploy/deploy ## Kubernetes: each overlay rendered, valida
 image: .venv/test ## Build the image on a Debian of its own, and try it (root; buildah, crun, debootstrap)
 	@DJANGO_READ_DOT_ENV=false $(RUN) -m deploy.image.trial $(ARGS)
 
+load: .venv/local .venv-load/ready ## Two minutes of visitors, 50 requests a second; ARGS=--smoke
+	@$(RUN) -m deploy.load $(ARGS)
+
+load-full: .venv/local .venv-load/ready ## The guide's stages; BASE_URL=https://staging… elsewhere
+	@$(RUN) -m deploy.load --full $(ARGS)
+
 format: .venv/test ## Rewrite the code in the house's format
 	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format .
 
@@ -115,6 +122,15 @@ install: .venv/test ## Install all that development needs into .venv
 	@$(RUN) -m venv .venv-deploy
 	@VIRTUAL_ENV=.venv-deploy $(BIN)/uv pip install -q --require-hashes -r $< || \
 		.venv-deploy/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $< || \
+		{ echo "Packages cannot be downloaded. Is the network there?"; exit 1; }
+	@touch $@
+
+# Of locust, which the service must not depend on.
+.venv-load/ready: requirements/load.txt .venv/bootstrap
+	@echo "Installing requirements/load.txt …"
+	@[ -x .venv-load/bin/python ] || $(PYTHON) -m venv .venv-load
+	@VIRTUAL_ENV=.venv-load $(BIN)/uv pip install -q --require-hashes -r $< || \
+		.venv-load/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $< || \
 		{ echo "Packages cannot be downloaded. Is the network there?"; exit 1; }
 	@touch $@
 
