@@ -17,7 +17,7 @@ DEMO := DJANGO_SETTINGS_MODULE=notevault.settings.local DJANGO_READ_DOT_ENV=fals
 	hooks check
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 demo: .venv/local ## Set everything up and buy a note; ARGS=--once stops after the purchase
 	@$(DEMO) demo $(ARGS)
