@@ -9,11 +9,12 @@ SEED ?= 1
 FAULTS ?= 1000
 
 # What the demo uses must not depend on a developer's .env with real accounts.
-DEMO := DJANGO_SETTINGS_MODULE=notevault.settings.local DJANGO_READ_DOT_ENV=false $(RUN) manage.py
+LOCAL := DJANGO_SETTINGS_MODULE=notevault.settings.local DJANGO_READ_DOT_ENV=false
+DEMO := $(LOCAL) $(RUN) manage.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo clean-demo test full lint types imports migrations deploy-check schema \
-	monitoring fuzz chaos bench format migrate lock install hooks check
+	monitoring fuzz chaos bench rollout format migrate lock install hooks check
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -71,6 +72,9 @@ chaos: .venv/local ## Buyers among faults and kills, then a referee; SEED=1 FAUL
 
 bench: .venv/local ## What was promised of speed while the gateway fails; ARGS="--only …"
 	@DATA_DIR=.data/bench LOG_LEVEL=error $(DEMO) bench $(ARGS)
+
+rollout: .venv/local ## Replace every process under load, a migration in the middle (needs nginx)
+	@$(LOCAL) DATA_DIR=.data/rollout LOG_LEVEL=error $(RUN) -m deploy.rollout $(ARGS)
 
 format: .venv/test ## Rewrite the code in the house's format
 	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format .
