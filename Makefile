@@ -13,7 +13,8 @@ DEMO := DJANGO_SETTINGS_MODULE=notevault.settings.local DJANGO_READ_DOT_ENV=fals
 
 .DEFAULT_GOAL := help
 .PHONY: help demo clean-demo test full lint types imports migrations deploy-check schema \
-	monitoring fuzz chaos bench load load-full format migrate lock install hooks check
+	monitoring fuzz chaos bench pgbouncer image load load-full format migrate lock install \
+	hooks check
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -71,6 +72,12 @@ chaos: .venv/local ## Buyers among faults and kills, then a referee; SEED=1 FAUL
 
 bench: .venv/local ## What was promised of speed while the gateway fails; ARGS="--only …"
 	@DATA_DIR=.data/bench LOG_LEVEL=error $(DEMO) bench $(ARGS)
+
+pgbouncer: .venv/test ## Tests and demo behind a real PgBouncer; ARGS="ops -k worker" for a part
+	@DJANGO_READ_DOT_ENV=false $(RUN) -m deploy.pgbouncer $(ARGS)
+
+image: .venv/test ## Build the image on a Debian of its own, and try it (root; buildah, crun, debootstrap)
+	@DJANGO_READ_DOT_ENV=false $(RUN) -m deploy.image.trial $(ARGS)
 
 load: .venv/local .venv-load/ready ## Two minutes of visitors, 50 requests a second; ARGS=--smoke
 	@$(RUN) -m deploy.load $(ARGS)
