@@ -1,7 +1,8 @@
 """The database engine `notevault.db`: django-prometheus's PostgreSQL, which starts itself.
 
-Without EMBEDDED in the DATABASES entry it is django-prometheus's engine, one that knows a lost
-connection when PgBouncer tells of it, and whose schema editor knows of traffic beside it.
+Without EMBEDDED in the DATABASES entry it is django-prometheus's engine with three differences:
+it knows a lost connection when PgBouncer tells of it, does not ask each time whether one is
+lost, and its schema editor knows of traffic beside it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from django.utils.functional import cached_property
 from django_prometheus.db.backends.postgresql import base
 
 from notevault import embedded
+from notevault.db import health
 from notevault.db.creation import DatabaseCreation
 
 # For the transactions that an index built beside traffic has to outlast.
@@ -98,6 +100,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
     creation_class = DatabaseCreation
     SchemaEditorClass = DatabaseSchemaEditor
     _seen_running: ClassVar[set[str]] = set()
+
+    @property
+    def pool(self) -> Any:
+        """Django's, with our own check (health.py), which it gives no setting for."""
+        pool = super().pool
+        if pool and self.settings_dict["CONN_HEALTH_CHECKS"]:
+            pool._check = health.check
+        return pool
 
     @cached_property
     def wrap_database_errors(self) -> Errors:
