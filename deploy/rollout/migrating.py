@@ -13,7 +13,7 @@ import psycopg
 from deploy.rollout.releases import Release
 
 SETTINGS = "deploy.rollout.settings"
-LOOK_EVERY_S = 0.01
+LOOK_EVERY_S = 0.05
 
 # Of everybody who waits: how long, and whether it is the migration itself or one behind it.
 _WAITING = """
@@ -46,7 +46,7 @@ def migrate(release: Release, *, environment: Mapping[str, str], database_url: s
 
 
 class _LockWatch:
-    """A context that looks a hundred times a second who waits for a lock, and how long."""
+    """A context that looks twenty times a second who waits for a lock, and how long."""
 
     def __init__(self, database_url: str) -> None:
         self.own_s = self.other_s = 0.0
