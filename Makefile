@@ -9,12 +9,13 @@ SEED ?= 1
 FAULTS ?= 1000
 
 # What the demo uses must not depend on a developer's .env with real accounts.
-DEMO := DJANGO_SETTINGS_MODULE=notevault.settings.local DJANGO_READ_DOT_ENV=false $(RUN) manage.py
+LOCAL := DJANGO_SETTINGS_MODULE=notevault.settings.local DJANGO_READ_DOT_ENV=false
+DEMO := $(LOCAL) $(RUN) manage.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo clean-demo test full lint types imports migrations deploy-check schema \
-	monitoring fuzz chaos bench pgbouncer k8s image load load-full format migrate lock install \
-	hooks check
+	monitoring fuzz chaos bench pgbouncer k8s image load load-full rollout format migrate lock \
+	install hooks check
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -88,6 +89,9 @@ load: .venv/local .venv-load/ready ## Two minutes of visitors, 50 requests a sec
 
 load-full: .venv/local .venv-load/ready ## The guide's stages; BASE_URL=https://staging… elsewhere
 	@$(RUN) -m deploy.load --full $(ARGS)
+
+rollout: .venv/local ## Replace every process under load, a migration in the middle (needs nginx)
+	@$(LOCAL) DATA_DIR=.data/rollout LOG_LEVEL=error $(RUN) -m deploy.rollout $(ARGS)
 
 format: .venv/test ## Rewrite the code in the house's format
 	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format .
