@@ -14,10 +14,11 @@ DEMO := $(LOCAL) $(RUN) manage.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo clean-demo test full lint types imports migrations deploy-check schema \
-	monitoring fuzz chaos bench rollout format migrate lock install hooks check
+	monitoring fuzz chaos bench pgbouncer k8s image load load-full rollout format migrate lock \
+	install hooks check
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 demo: .venv/local ## Set everything up and buy a note; ARGS=--once stops after the purchase
 	@$(DEMO) demo $(ARGS)
@@ -73,6 +74,22 @@ chaos: .venv/local ## Buyers among faults and kills, then a referee; SEED=1 FAUL
 bench: .venv/local ## What was promised of speed while the gateway fails; ARGS="--only …"
 	@DATA_DIR=.data/bench LOG_LEVEL=error $(DEMO) bench $(ARGS)
 
+pgbouncer: .venv/test ## Tests and demo behind a real PgBouncer; ARGS="ops -k worker" for a part
+	@DJANGO_READ_DOT_ENV=false $(RUN) -m deploy.pgbouncer $(ARGS)
+
+k8s: .venv/test .venv-deploy/deploy ## Kubernetes: each overlay rendered, validated and tested
+	@$(RUN) deploy/k8s/check.py
+	@DJANGO_READ_DOT_ENV=false $(RUN) -m pytest -n 0 -m k8s deploy/tests $(ARGS)
+
+image: .venv/test ## Build the image on a Debian of its own, and try it (root; buildah, crun, debootstrap)
+	@DJANGO_READ_DOT_ENV=false $(RUN) -m deploy.image.trial $(ARGS)
+
+load: .venv/local .venv-load/ready ## Two minutes of visitors, 50 requests a second; ARGS=--smoke
+	@$(RUN) -m deploy.load $(ARGS)
+
+load-full: .venv/local .venv-load/ready ## The guide's stages; BASE_URL=https://staging… elsewhere
+	@$(RUN) -m deploy.load --full $(ARGS)
+
 rollout: .venv/local ## Replace every process under load, a migration in the middle (needs nginx)
 	@$(LOCAL) DATA_DIR=.data/rollout LOG_LEVEL=error $(RUN) -m deploy.rollout $(ARGS)
 
@@ -86,7 +103,7 @@ hooks: .venv/test ## Run the gates before each commit
 	@$(BIN)/pre-commit install
 
 lock: .venv/bootstrap ## Resolve requirements/*.in into hashed locks
-	@for name in bootstrap base local test load production; do \
+	@for name in bootstrap base local test load production deploy; do \
 		$(BIN)/uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 \
 			requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
@@ -100,6 +117,24 @@ install: .venv/test ## Install all that development needs into .venv
 		{ rm -rf .venv; echo "No virtual environment could be made. On Debian: apt-get install python3-venv"; exit 1; }
 	@$(RUN) -m pip --version >/dev/null 2>&1 || $(RUN) -m ensurepip >/dev/null
 	@$(RUN) -m pip install -q --disable-pip-version-check --require-hashes -r $< || \
+		{ echo "Packages cannot be downloaded. Is the network there?"; exit 1; }
+	@touch $@
+
+# Apart from the service: the linters bring versions of their own.
+.venv-deploy/deploy: requirements/deploy.txt .venv/bootstrap
+	@echo "Installing requirements/deploy.txt …"
+	@$(RUN) -m venv .venv-deploy
+	@VIRTUAL_ENV=.venv-deploy $(BIN)/uv pip install -q --require-hashes -r $< || \
+		.venv-deploy/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $< || \
+		{ echo "Packages cannot be downloaded. Is the network there?"; exit 1; }
+	@touch $@
+
+# Of locust, which the service must not depend on.
+.venv-load/ready: requirements/load.txt .venv/bootstrap
+	@echo "Installing requirements/load.txt …"
+	@[ -x .venv-load/bin/python ] || $(PYTHON) -m venv .venv-load
+	@VIRTUAL_ENV=.venv-load $(BIN)/uv pip install -q --require-hashes -r $< || \
+		.venv-load/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $< || \
 		{ echo "Packages cannot be downloaded. Is the network there?"; exit 1; }
 	@touch $@
 

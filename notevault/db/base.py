@@ -1,7 +1,8 @@
 """The database engine `notevault.db`: django-prometheus's PostgreSQL, which starts itself.
 
-Without EMBEDDED in the DATABASES entry it is django-prometheus's engine, with a schema editor
-that knows of traffic beside it.
+Without EMBEDDED in the DATABASES entry it is django-prometheus's engine with three differences:
+it knows a lost connection when PgBouncer tells of it, does not ask each time whether one is
+lost, and its schema editor knows of traffic beside it.
 """
 
 from __future__ import annotations
@@ -9,13 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Any, ClassVar
 
+import psycopg
 from django.db.backends.postgresql.client import DatabaseClient as PostgreSQLClient
 from django.db.backends.postgresql.schema import DatabaseSchemaEditor as PostgreSQLSchemaEditor
+from django.db.utils import DatabaseErrorWrapper
+from django.utils.functional import cached_property
 from django_prometheus.db.backends.postgresql import base
 
 from notevault import embedded
+from notevault.db import health
+from notevault.db.creation import DatabaseCreation
 
 # For the transactions that an index built beside traffic has to outlast.
 PATIENCE_S = 600
@@ -33,6 +40,27 @@ class DatabaseClient(PostgreSQLClient):
             embedded.server(Path(settings_dict["EMBEDDED"])).ensure_running()
             args[0] = str(embedded.find_binaries() / "psql")
         return args, env
+
+
+class Errors(DatabaseErrorWrapper):
+    """Django's, but a connection that was lost is always an OperationalError.
+
+    When a server ends under PgBouncer, its client hears of it twice: the server's own words, then
+    PgBouncer's. In answer to BEGIN, COMMIT or ROLLBACK psycopg takes two for an error of its own.
+    """
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        connection = self.wrapper.connection  # type: ignore[attr-defined]
+        lost = connection is None or connection.closed
+        if isinstance(error, psycopg.InternalError) and error.sqlstate is None and lost:
+            error = psycopg.OperationalError(*error.args)
+            kind = type(error)
+        super().__exit__(kind, error, trace)
 
 
 class DatabaseSchemaEditor(PostgreSQLSchemaEditor):
@@ -69,8 +97,21 @@ class DatabaseSchemaEditor(PostgreSQLSchemaEditor):
 
 class DatabaseWrapper(base.DatabaseWrapper):
     client_class = DatabaseClient
+    creation_class = DatabaseCreation
     SchemaEditorClass = DatabaseSchemaEditor
     _seen_running: ClassVar[set[str]] = set()
+
+    @property
+    def pool(self) -> Any:
+        """Django's, with our own check (health.py), which it gives no setting for."""
+        pool = super().pool
+        if pool and self.settings_dict["CONN_HEALTH_CHECKS"]:
+            pool._check = health.check
+        return pool
+
+    @cached_property
+    def wrap_database_errors(self) -> Errors:
+        return Errors(self)
 
     def get_connection_params(self) -> dict[str, Any]:
         base_dir = self.settings_dict.get("EMBEDDED")
