@@ -13,7 +13,7 @@ DEMO := DJANGO_SETTINGS_MODULE=notevault.settings.local DJANGO_READ_DOT_ENV=fals
 
 .DEFAULT_GOAL := help
 .PHONY: help demo clean-demo test full lint types imports migrations deploy-check schema \
-	monitoring fuzz chaos bench format migrate lock install hooks check
+	monitoring fuzz chaos bench load load-full format migrate lock install hooks check
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -72,6 +72,14 @@ chaos: .venv/local ## Buyers among faults and kills, then a referee; SEED=1 FAUL
 bench: .venv/local ## What was promised of speed while the gateway fails; ARGS="--only …"
 	@DATA_DIR=.data/bench LOG_LEVEL=error $(DEMO) bench $(ARGS)
 
+LOAD := DATA_DIR=.data/load LOG_LEVEL=error $(DEMO:manage.py=-m deploy.load)
+
+load: .venv/local .venv-load/ready ## Two minutes of visitors, 50 requests a second; ARGS=--smoke
+	@$(LOAD) $(ARGS)
+
+load-full: .venv/local .venv-load/ready ## The guide's stages; BASE_URL=https://staging… elsewhere
+	@$(LOAD) --full $(ARGS)
+
 format: .venv/test ## Rewrite the code in the house's format
 	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format .
 
@@ -96,6 +104,15 @@ install: .venv/test ## Install all that development needs into .venv
 		{ rm -rf .venv; echo "No virtual environment could be made. On Debian: apt-get install python3-venv"; exit 1; }
 	@$(RUN) -m pip --version >/dev/null 2>&1 || $(RUN) -m ensurepip >/dev/null
 	@$(RUN) -m pip install -q --disable-pip-version-check --require-hashes -r $< || \
+		{ echo "Packages cannot be downloaded. Is the network there?"; exit 1; }
+	@touch $@
+
+# Of locust, which the service must not depend on.
+.venv-load/ready: requirements/load.txt .venv/bootstrap
+	@echo "Installing requirements/load.txt …"
+	@[ -x .venv-load/bin/python ] || $(PYTHON) -m venv .venv-load
+	@VIRTUAL_ENV=.venv-load $(BIN)/uv pip install -q --require-hashes -r $< || \
+		.venv-load/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $< || \
 		{ echo "Packages cannot be downloaded. Is the network there?"; exit 1; }
 	@touch $@
 

@@ -117,6 +117,9 @@ class Processes:
                 start_new_session=True,
             )
 
+    def pid(self, name: str) -> int:
+        return self._named(name).child.pid
+
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal: SIGKILL to all of the process's own, as a container dies, another
         one to its head alone. Nothing happens to one that has ended."""

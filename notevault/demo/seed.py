@@ -80,7 +80,7 @@ def make_notes(*, now: datetime, watch: Callable[[Iterable[Note]], Iterable[Note
         with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
             pdfs = pool.map(render_pdf, [note for _, note in missing], chunksize=4)
             for (position, note), pdf in zip(missing, pdfs, strict=True):
-                yield _store(
+                yield store(
                     note,
                     pdf,
                     seller=sellers[note.seller_email],
@@ -92,9 +92,10 @@ def make_notes(*, now: datetime, watch: Callable[[Iterable[Note]], Iterable[Note
 
 
 @transaction.atomic
-def _store(
+def store(
     demo: DemoNote, pdf: bytes, *, seller: User, category: Category, published_at: datetime
 ) -> Note:
+    """A published note and its file, of as many pages as the note says."""
     note = Note.objects.create(
         seller=seller,
         category=category,

@@ -1,0 +1,89 @@
+"""The forms of a run: how many users come when, what they do, and how often.
+
+Imported by both sides: the orchestrator, and locust in its own virtual environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from random import Random
+
+# In a hundred visits. `browse` and the rest are methods of scenarios.Visitor.
+MIX = {"browse": 60, "search": 15, "detail": 15, "sign_in": 3, "buy": 5, "download": 2}
+# That a visitor sends when nothing has to be asked twice. The gateway's webhooks are not
+# counted: they come on top.
+REQUESTS = {"browse": 1, "search": 1, "detail": 1, "sign_in": 1, "buy": 3, "download": 2}
+ANONYMOUS = ("browse", "search", "detail")
+
+# The guide's: so many users at the end of each stage, beginning with none.
+GUIDE_STAGES = (10, 50, 100, 50, 0)
+THINKING_S = (1.0, 3.0)
+# A visit may ask thrice for the outcome of a payment.
+LAST_VISIT_S = 30
+USERS_A_SECOND = 20
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Users go from those of the stage before to so many, evenly."""
+
+    seconds: float
+    users: int
+
+
+@dataclass(frozen=True)
+class Form:
+    """`rate` bounds the requests a second; 0 leaves the visitors to think between visits."""
+
+    name: str
+    stages: tuple[Stage, ...]
+    rate: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        return sum(stage.seconds for stage in self.stages)
+
+    @property
+    def most_users(self) -> int:
+        return max(stage.users for stage in self.stages)
+
+    def users_at(self, second: float) -> int | None:
+        """None when the run is over."""
+        before, begun = 0, 0.0
+        for stage in self.stages:
+            if second < begun + stage.seconds:
+                part = (second - begun) / stage.seconds
+                return round(before + (stage.users - before) * part)
+            before, begun = stage.users, begun + stage.seconds
+        return None
+
+    def pause_between_starts(self, mix: Mapping[str, int]) -> float:
+        """Seconds from the start of one visit of a user to that of the next, so that all of
+        them together send `rate` requests a second."""
+        return self.most_users * requests_a_visit(mix) / self.rate
+
+
+def steady(*, rate: float, seconds: float) -> Form:
+    """All users come in the first seconds. There are enough of them that a visit may take
+    more than a second before the rate suffers."""
+    users = max(4, round(rate * 1.2))
+    ramp = min(3.0, users / USERS_A_SECOND)
+    return Form("steady", (Stage(ramp, users), Stage(seconds, users)), rate)
+
+
+def guide(*, stage_seconds: float) -> Form:
+    return Form("guide", tuple(Stage(stage_seconds, users) for users in GUIDE_STAGES))
+
+
+def requests_a_visit(mix: Mapping[str, int]) -> float:
+    return sum(share * REQUESTS[name] for name, share in mix.items()) / sum(mix.values())
+
+
+def deck(mix: Mapping[str, int], *, seed: int) -> Iterator[str]:
+    """Names without end, of which every hundred has exactly the mix."""
+    dice = Random(seed)  # noqa: S311 nothing is secret
+    cards = list(chain.from_iterable([name] * share for name, share in mix.items()))
+    while True:
+        yield from dice.sample(cards, len(cards))
