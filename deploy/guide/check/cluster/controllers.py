@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
+from deploy.guide.check.cluster import kinds
 from deploy.guide.check.cluster.store import Object
 
 SINCE = "2026-01-01T00:00:00Z"
@@ -15,6 +16,7 @@ ZONES = ("a", "b", "c")
 
 def everything(overlay: list[Object], *, namespace: str) -> list[Object]:
     """The overlay's objects with a status, and what follows from them."""
+    kinds.learn(overlay)
     objects = [_with_status(copy.deepcopy(thing), overlay) for thing in overlay]
     made = [*objects, *_nodes(), *_cluster_wide(), _event(namespace)]
     for thing in objects:
@@ -24,6 +26,8 @@ def everything(overlay: list[Object], *, namespace: str) -> list[Object]:
             made.append(pod_of(thing, thing["spec"]["template"], suffix="x7k2p", succeeded=True))
         elif thing["kind"] == "Service":
             made.append(_endpoints(thing))
+        elif thing["kind"] == "Ingress":
+            made += _certificates(thing)
     made += [_pod_metrics(pod) for pod in made if pod["kind"] == "Pod"]
     if not any(thing["kind"] == "Namespace" for thing in made):
         made.append(_object("v1", "Namespace", namespace))
@@ -194,6 +198,15 @@ def _endpoints(service: Object) -> Object:
     made = _object("discovery.k8s.io/v1", "EndpointSlice", f"{name}-1", addressType="IPv4")
     made["metadata"] |= {"namespace": namespace, "labels": {"kubernetes.io/service-name": name}}
     return {**made, "endpoints": [{"addresses": ["10.0.0.10"]}], "ports": []}
+
+
+def _certificates(ingress: Object) -> Iterator[Object]:
+    """What cert-manager makes of the Ingress."""
+    for entry in ingress["spec"].get("tls", []):
+        made = _object("cert-manager.io/v1", "Certificate", entry["secretName"])
+        made["metadata"]["namespace"] = ingress["metadata"].get("namespace", "")
+        ready = {"type": "Ready", "status": "True"}
+        yield {**made, "status": {"conditions": [ready], "notAfter": "2027-01-01T00:00:00Z"}}
 
 
 def _pod_metrics(pod: Object) -> Object:

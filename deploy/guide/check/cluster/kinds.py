@@ -35,7 +35,7 @@ class Kind:
 _POD = (("log", "Pod"), ("exec", "PodExecOptions"), ("eviction", "Eviction"))
 _SCALED = (("scale", "Scale"), ("status", "Deployment"))
 
-KINDS = (
+KINDS: list[Kind] = [
     Kind("v1", "Pod", "pods", ("po",), subresources=_POD),
     Kind("v1", "Service", "services", ("svc",)),
     Kind("v1", "ConfigMap", "configmaps", ("cm",)),
@@ -67,11 +67,6 @@ KINDS = (
     Kind("metrics.k8s.io/v1beta1", "PodMetrics", "pods"),
     Kind("metrics.k8s.io/v1beta1", "NodeMetrics", "nodes", namespaced=False),
     Kind("apiregistration.k8s.io/v1", "APIService", "apiservices", namespaced=False),
-    Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors", ("smon",)),
-    Kind("monitoring.coreos.com/v1", "PodMonitor", "podmonitors", ("pmon",)),
-    Kind("monitoring.coreos.com/v1", "PrometheusRule", "prometheusrules", ("promrule",)),
-    Kind("external-secrets.io/v1", "ExternalSecret", "externalsecrets", ("es",)),
-    Kind("external-secrets.io/v1", "SecretStore", "secretstores", ("ss",)),
     Kind("cert-manager.io/v1", "Certificate", "certificates", ("cert",)),
     Kind(
         "authorization.k8s.io/v1",
@@ -79,7 +74,17 @@ KINDS = (
         "selfsubjectaccessreviews",
         namespaced=False,
     ),
-)
+]
+
+
+def learn(things: list[dict[str, Any]]) -> None:
+    """What else the overlay holds is a custom resource, whose definition the cluster has."""
+    for thing in things:
+        named_so = (thing["apiVersion"], thing["kind"])
+        if named_so not in {(kind.group_version, kind.name) for kind in KINDS}:
+            word = thing["kind"].lower()
+            plural = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+            KINDS.append(Kind(thing["apiVersion"], thing["kind"], plural))
 
 
 def named(group_version: str, plural: str) -> Kind | None:

@@ -59,7 +59,8 @@ def _target(metric: Object) -> str:
     if metric["type"] == "Resource":
         resource = metric["resource"]
         return f"{resource['name']}: 30%/{resource['target']['averageUtilization']}%"
-    return f"0/{next(iter(metric[metric['type'].lower()]['target'].values()))}"
+    target = metric[metric["type"].lower()]["target"]
+    return f"0/{target.get('value') or target.get('averageValue')}"
 
 
 def _service(thing: Object) -> list[str]:
