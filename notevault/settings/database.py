@@ -27,13 +27,15 @@ class Timeouts:
     # Within a transaction, whose locks a hanging process would keep.
     idle_s: int = 60
 
-    def as_options(self) -> str:
-        given = {
-            "statement_timeout": self.statement_s,
-            "lock_timeout": self.lock_s,
-            "idle_in_transaction_session_timeout": self.idle_s,
+    def as_settings(self) -> dict[str, str]:
+        return {
+            "statement_timeout": f"{self.statement_s}s",
+            "lock_timeout": f"{self.lock_s}s",
+            "idle_in_transaction_session_timeout": f"{self.idle_s}s",
         }
-        return " ".join(f"-c {name}={seconds}s" for name, seconds in given.items())
+
+    def as_options(self) -> str:
+        return " ".join(f"-c {name}={value}" for name, value in self.as_settings().items())
 
 
 # A migration gives up its place in the queue for a lock before those behind it notice. Any
@@ -54,7 +56,9 @@ def from_url(url: str, *, pool_size: int, timeouts: Timeouts = Timeouts()) -> di
     Times are in seconds; `pool_timeout` is at most 5, because the API answers within 6.
 
     pgbouncer takes no timeouts from its clients. With `pgbouncer=true` the role has to have
-    them: `ALTER ROLE notevault SET statement_timeout = '10s'`, and so on.
+    them: `ALTER ROLE notevault IN DATABASE notevault SET statement_timeout = '10s'`, and so on.
+    A schema is asked for by an option, which pgbouncer refuses too: there search_path is the
+    role's as well.
     """
     parts = _parts_of(url)
     given = dict(parse_qsl(parts.query, keep_blank_values=True))

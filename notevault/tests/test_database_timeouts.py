@@ -10,10 +10,12 @@ import psycopg
 import pytest
 from django.db import InternalError, connection, transaction
 from django.db.utils import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 
 from notevault.kit.tests.problem_details import problem_of, refusal_of
 from notevault.settings.database import Timeouts
 from notevault.tests.test_settings import GOOD, run
+from ops.tests.own_database import direct_url
 
 API, PAGE = "/api/v1/categories", "/api/errors/"
 PATHS = pytest.mark.parametrize("path", [API, PAGE])
@@ -236,13 +238,17 @@ class TestPool:
     @pytest.fixture
     def crowded(self, small_pool):
         """Our role may open no connection more."""
-        ours = {name: connection.settings_dict[name] for name in ("USER", "PASSWORD")}
+        ours = {
+            name: connection.settings_dict[name] for name in ("HOST", "PORT", "USER", "PASSWORD")
+        }
         role = f"crowded_{connection.settings_dict['NAME']}"
         execute(
             f"DROP ROLE IF EXISTS {role}",
             f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 0 PASSWORD 'crowded'",
         )
-        small_pool(USER=role, PASSWORD="crowded")
+        # PgBouncer knows no such role.
+        server = conninfo_to_dict(direct_url())
+        small_pool(HOST=server["host"], PORT=server["port"], USER=role, PASSWORD="crowded")
         with pytest.raises(psycopg.OperationalError, match="too many connections for role"):
             connect_without_pool()
         yield

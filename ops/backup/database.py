@@ -16,6 +16,7 @@ from django.db.utils import ConnectionHandler
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
+from notevault.db import pgbouncer
 from notevault.settings.database import from_url
 from ops.backup.refusal import BackupError, BadRequest
 
@@ -78,7 +79,7 @@ def configured() -> Database:
     """
     if settings.BACKUP_DATABASE_URL:
         return at(settings.BACKUP_DATABASE_URL)
-    if connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"):
+    if pgbouncer.is_between():
         raise BadRequest(
             "DATABASE_URL goes through pgbouncer, and backups cannot. Set BACKUP_DATABASE_URL to "
             "the same database on PostgreSQL itself."

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import connection, connections
 
+from notevault.db import pgbouncer
 from ops.doctor.finding import Finding, Visit, fail, needs_database, ok
 from ops.health.database import server_connections
 
@@ -56,7 +57,7 @@ def examine(visit: Visit) -> Iterator[Finding]:
         pool=connections.settings["default"]["OPTIONS"].get("pool", {}).get("max_size", 1),
         worker_threads=settings.WORKER_CONCURRENCY,
     )
-    if connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"):
+    if pgbouncer.is_between():
         yield ok(f"PgBouncer: its max_client_conn has to be at least {need.total}.")
     else:
         yield judge_need(need, limit=_limit())

@@ -9,12 +9,16 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connection
 
+from notevault.db import pgbouncer
+from notevault.settings.database import BY_PROCESS
 from ops.doctor.finding import Finding, Level, Visit, fail, judge, needs_database, ok
 from ops.health.database import MOST_SKEW_S, clock_skew_s
 
 OLDEST_SERVER = 14  # that Django 5.2 works with
 # The search of the catalogue.
 EXTENSIONS = ("pg_trgm", "unaccent")
+# As the web sends them itself where it can: notevault/settings/database.py
+TIMEOUTS = BY_PROCESS["web"].as_settings()
 LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 
 
@@ -42,6 +46,8 @@ def examine(visit: Visit) -> Iterator[Finding]:
     yield _encryption(visit)
     yield _extensions()
     yield _clock()
+    if pgbouncer.is_between():
+        yield _timeouts(visit)
 
 
 def _version() -> Finding:
@@ -105,6 +111,25 @@ def _clock() -> Finding:
         well="This clock agrees with the database's.",
         ill=f"This clock is {-skew_s:+.1f} s off the database's.",
         remedy="Let both machines follow NTP: timedatectl set-ntp true, or chronyd.",
+    )
+
+
+def _timeouts(visit: Visit) -> Finding:
+    """PgBouncer takes none from its clients: the session has its role's, or none."""
+    found = {name: _value(f"SHOW {name}") for name in TIMEOUTS}
+    missing = [name for name, value in found.items() if value == "0"]
+    each = ", ".join(f"{name} {value}" for name, value in found.items())
+    role, name = _row("SELECT current_user, current_database()")
+    return judge(
+        not missing,
+        level=visit.grave,
+        well=f"Behind PgBouncer the role has time-outs: {each}.",
+        ill=f"Behind PgBouncer nothing bounds a session: {', '.join(missing)} is not set.",
+        remedy=" ".join(
+            f"ALTER ROLE {role} IN DATABASE {name} SET {missed} = '{TIMEOUTS[missed]}';"
+            for missed in missing
+        )
+        + " Then RECONNECT on PgBouncer's console.",
     )
 
 

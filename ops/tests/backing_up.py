@@ -40,6 +40,7 @@ def started(name: str, *words: str) -> subprocess.Popen[str]:
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "notevault.settings.test",
             "DATABASE_URL": configured().url(),
+            "BACKUP_DATABASE_URL": "",
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from notevault.db import pgbouncer
 from ops.backup.database import Database, configured
 from ops.backup.scratch import scratch_beside
+from ops.tests.own_database import direct_url
 from ops.tests.web_rig import sleeper
 
 
@@ -27,6 +29,13 @@ def shelf(tmp_path: Path) -> Path:
     folder = tmp_path / "backups"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture(autouse=True)
+def backups_of_this_database(settings: Any) -> None:
+    """Not of the one that the environment names."""
+    if pgbouncer.is_between():
+        settings.BACKUP_DATABASE_URL = direct_url()
 
 
 @pytest.fixture

@@ -7,15 +7,29 @@ import time
 from collections.abc import Callable
 from urllib.parse import quote, urlencode
 
+from django.conf import settings
 from django.db import connection
+
+from notevault.db import pgbouncer
+from ops.backup.database import at
 
 
 def database_url(**parameters: str) -> str:
     """Of this test's own database, for a process of its own."""
     given = connection.settings_dict
+    if pgbouncer.is_between():
+        parameters = {"pgbouncer": "true", **parameters}
     where = urlencode({"host": given["HOST"], "port": given["PORT"], **parameters})
     sign_in = f"{quote(given['USER'])}:{quote(given['PASSWORD'])}"
     return f"postgresql://{sign_in}@/{given['NAME']}?{where}"
+
+
+def direct_url() -> str:
+    """Of the same database for libpq, and past PgBouncer where it is between: for what needs a
+    session, such as pg_dump and the options of a session."""
+    if pgbouncer.is_between():
+        return at(settings.BACKUP_DATABASE_URL).named(connection.settings_dict["NAME"]).url()
+    return database_url()
 
 
 def free_port() -> int:

@@ -190,9 +190,10 @@ class TestNothingIsLeft:
         assert code == 1
         assert "Another backup or verification of this database is running." in said
 
-    def test_through_pgbouncer(self, shelf, monkeypatch):
+    def test_through_pgbouncer(self, shelf, settings, monkeypatch):
         from django.db import connection
 
+        settings.BACKUP_DATABASE_URL = ""
         monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
 
         code, said = run("backup", "--to", str(shelf))

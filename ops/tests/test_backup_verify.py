@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from ops.backup import restoring, scratch, verifying
 from ops.backup.database import configured
@@ -99,10 +99,9 @@ class TestABadBackup:
         assert scratches() == []
 
     def test_breaks_a_promise_of_the_ledger(self, shop, shelf):
-        with connection.cursor() as cursor:
-            cursor.execute("SET session_replication_role = replica")
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL session_replication_role = replica")
             cursor.execute("UPDATE payments_ledgerentry SET amount_paise = amount_paise + 1")
-            cursor.execute("SET session_replication_role = DEFAULT")
         run("backup", "--to", str(shelf))
 
         code, said = run("backup_verify", "--from", str(shelf))

@@ -29,19 +29,19 @@ from notevault.settings.database import BY_PROCESS
 from notevault.tests.test_database_timeouts import held_by_another
 from ops import breakers
 from ops.models import CircuitBreaker
+from ops.tests.own_database import direct_url
 from payments import checkout
 from payments.models import Order, Payment, WebhookEvent
 from payments.sweepers import SWEEPERS, sweep
 from payments.tests.conftest import Shop
 from payments.tests.factories import event_body
 from payments.tests.sandbox_access import client_of as gateway_client
-from payments.tests.test_worker import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def another_session(**options):
-    return psycopg.connect(database_url(), autocommit=True, **options)
+    return psycopg.connect(direct_url(), autocommit=True, **options)
 
 
 def live_accesses():
@@ -245,10 +245,10 @@ class TestARestoredDump:
         shop.tell(event_body("payment.downtime.started", {}, created_at=clock.now()))
         dump = tmp_path / "dump"
 
-        self.run("pg_dump", "-Fc", "-f", dump, database_url())
+        self.run("pg_dump", "-Fc", "-f", dump, direct_url())
         with self.fresh_database() as restored:
             self.run("pg_restore", "--exit-on-error", "--no-owner", "-d", restored, dump)
-            before, after = self.checksums(database_url()), self.checksums(restored)
+            before, after = self.checksums(direct_url()), self.checksums(restored)
             verified = self.verify_ledger(restored)
 
         assert before == after
@@ -270,7 +270,7 @@ class TestARestoredDump:
             session.execute(f"DROP DATABASE IF EXISTS {name}")
             session.execute(f"CREATE DATABASE {name} TEMPLATE template0")
             try:
-                yield database_url().replace(connection.settings_dict["NAME"], name)
+                yield direct_url().replace(connection.settings_dict["NAME"], name)
             finally:
                 session.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -89,12 +89,12 @@ class TestAProof:
 
     def test_leaves_the_field_to_one_that_is_running(self, db, now):
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [invariants.proof.ALONE])
+            # Kept until the test's own transaction is undone.
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [invariants.proof.ALONE])
             found = []
             thread = threading.Thread(target=lambda: found.append(_prove_and_leave(now)))
             thread.start()
             thread.join()
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [invariants.proof.ALONE])
 
         assert found == [None]
         assert not LedgerProof.objects.exists()

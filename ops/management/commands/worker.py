@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from procrastinate.contrib.django import app
 
+from notevault.db import pgbouncer
 from ops.heartbeats import HEARTBEAT_S, STALLED_AFTER_S
 from ops.metrics.server import PortUnusable, serving
 from ops.transactions import close_pools
@@ -70,6 +71,8 @@ class Command(BaseCommand):
                 update_heartbeat_interval=HEARTBEAT_S,
                 stalled_worker_timeout=STALLED_AFTER_S,
                 fetch_job_polling_interval=1.0,
+                # A session that listens would stay behind in PgBouncer, for others to hear.
+                listen_notify=not pgbouncer.is_between(),
             )
             # Whoever hears that it lives may tell it to stop.
             with serving(port=0 if options["once"] else settings.WORKER_PORT):
