@@ -21,10 +21,25 @@ PLAIN = (
 NEEDED = ("curl", "jq", "openssl", "git")
 DEBIAN = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
 # shim.py has a function for each.
-SHIMS = ("amtool", "curl", "docker", "make", "promtool", "python")
+SHIMS = ("amtool", "curl", "docker", "editor", "make", "promtool", "python")
 CLIENTS = ("createdb", "createuser", "dropdb", "pg_dump", "pg_isready", "pg_restore", "psql")
 # Its words and flags are checked by kubectl itself, against the cluster of `cluster/`.
 KUBECTL = "kubectl"
+# A forwarded port is the demo's own: the resource has to exist, the rest is the demo's answer.
+KUBECTL_HERE = """#!/bin/bash
+echo '{{"kind": "offline", "program": "kubectl"}}' >> "$GUIDE_STATE/calls"
+forwards="" resource=""
+for word in "$@"; do
+    case "$word" in
+    port-forward) forwards=yes ;;
+    */*) resource=$word ;;
+    esac
+done
+[ -n "$forwards" ] || exec {kubectl} "$@"
+{kubectl} --namespace notevault get "$resource" --output name >/dev/null || exit 1
+echo "Forwarding from 127.0.0.1:${{GUIDE_WEB#*:}} -> 5001"
+exec sleep 600
+"""
 
 
 class Missing(Exception):
@@ -45,11 +60,8 @@ def install(folder: Path, *, kubectl: Path) -> None:
             (folder / name).symlink_to(found)
     for name in (*SHIMS, *CLIENTS):
         _write(folder / name, f"exec {shlex.quote(sys.executable)} -m deploy.guide.check.shim {name}")
-    _write(
-        folder / KUBECTL,
-        """echo '{"kind": "offline", "program": "kubectl"}' >> "$GUIDE_STATE/calls"\n"""
-        f"exec {shlex.quote(str(kubectl))}",
-    )
+    (folder / KUBECTL).write_text(KUBECTL_HERE.format(kubectl=shlex.quote(str(kubectl))))
+    (folder / KUBECTL).chmod(0o755)
 
 
 def _write(path: Path, command: str) -> None:

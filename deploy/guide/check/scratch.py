@@ -35,6 +35,7 @@ class Demo:
         self.token = secrets.token_hex(32)
         backups = data / "guide-backups"
         shutil.rmtree(backups, ignore_errors=True)
+        backups.mkdir(parents=True)
         plain = {name: text for name, text in os.environ.items() if not name.startswith(OTHERS)}
         self.environment = {
             **plain,

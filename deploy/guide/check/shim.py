@@ -125,6 +125,25 @@ def docker(arguments: Sequence[str]) -> int:
     return 0
 
 
+def editor(arguments: Sequence[str]) -> int:
+    """Fill in what a file leaves empty, with the made-up values of deploy/check.env."""
+    note("run", "editor")
+    path = Path(arguments[0])
+    made_up = dict(
+        line.split("=", 1)
+        for line in (Path(os.environ["GUIDE_ROOT"]) / "deploy" / "check.env").read_text().split("\n")
+        if "=" in line and not line.startswith("#")
+    )
+    lines = []
+    for line in path.read_text().splitlines():
+        name, equals, value = line.partition("=")
+        if equals and not value and name not in made_up:
+            return fail("editor", f"{path} leaves {name} empty, and deploy/check.env has none")
+        lines.append(f"{name}={made_up[name]}" if equals and not value else line)
+    path.write_text("\n".join(lines) + "\n")
+    return 0
+
+
 def client(name: str, arguments: Sequence[str]) -> int:
     """PostgreSQL's own program, on the scratch server, whatever server the guide names."""
     note("run", name)
@@ -155,6 +174,7 @@ def main(words: Sequence[str]) -> int:
         "amtool": amtool,
         "curl": curl,
         "docker": docker,
+        "editor": editor,
         "make": make,
         "promtool": promtool,
         "python": python,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 SECONDS = 100
-# The image's arguments (deploy/image/), and what its entrypoint makes of them.
+# The image's arguments (deploy/image/entrypoint.sh), and what it makes of them.
 ARGUMENTS = {
     "migrate": ["migrate", "--no-input"],
     "backup": ["backup"],
@@ -26,20 +28,45 @@ class Ran:
     errors: str
 
 
-@dataclass(frozen=True)
 class Image:
-    """The application as pods see it."""
+    """The application as pods see it. A context: it keeps a process that has Django loaded."""
 
-    root: Path
-    environment: Mapping[str, str]
-    for_restore: Mapping[str, str] = field(default_factory=dict)
-    """What differs in a Job that restores: it works on a database that is empty."""
+    def __init__(
+        self,
+        *,
+        root: Path,
+        environment: Mapping[str, str],
+        for_restore: Mapping[str, str] | None = None,
+    ) -> None:
+        """`for_restore` is what differs in a Job that restores: its database is empty."""
+        self.root = root
+        self.environment = dict(environment)
+        self.for_restore = dict(for_restore or {})
+        self._warm: subprocess.Popen[str] | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Image:
+        self._warm = subprocess.Popen(
+            [sys.executable, "-m", "deploy.guide.check.cluster.warm"],
+            cwd=self.root,
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._warm is not None:
+            self._warm.communicate()
 
     def execute(self, command: Sequence[str], *, stdin: str = "") -> Ran:
         """`kubectl exec … -- command`: the image has Python and nothing to look around with."""
         if not command or command[0] not in ("python", "python3"):
             return Ran(127, "", f"guide-check: only python is run in a pod, not {command[:1]}\n")
-        return self._run(command[1:], stdin=stdin)
+        if command[1:2] == ["manage.py"]:
+            return self._manage(command[2:], stdin=stdin)
+        return self._start([sys.executable, *command[1:]], self.environment, stdin)
 
     def start(self, arguments: Sequence[str]) -> Ran:
         """The container of a Job: its arguments are the image's."""
@@ -49,16 +76,28 @@ class Image:
             return self._manage([*ARGUMENTS[arguments[0]], *arguments[1:]])
         return Ran(2, "", f"guide-check: the image knows no arguments {list(arguments)}\n")
 
-    def _manage(self, arguments: Sequence[str]) -> Ran:
-        return self._run(["manage.py", *arguments])
+    def _manage(self, arguments: Sequence[str], *, stdin: str = "") -> Ran:
+        words = ["manage.py", *arguments]
+        if self._warm is None or "restore" in arguments:
+            environment = {**self.environment, **self.for_restore}
+            return self._start([sys.executable, *words], environment, stdin)
+        asked = {"arguments": words, "stdin": stdin, "seconds": SECONDS}
+        with self._lock:
+            assert self._warm.stdin is not None
+            assert self._warm.stdout is not None
+            self._warm.stdin.write(json.dumps(asked) + "\n")
+            self._warm.stdin.flush()
+            answer = self._warm.stdout.readline()
+        if not answer:
+            return Ran(1, "", "guide-check: the process that runs manage.py has ended\n")
+        return Ran(**json.loads(answer))
 
-    def _run(self, arguments: Sequence[str], *, stdin: str = "") -> Ran:
-        extra = self.for_restore if "restore" in arguments else {}
+    def _start(self, command: list[str], environment: Mapping[str, str], stdin: str) -> Ran:
         try:
             done = subprocess.run(
-                [sys.executable, *arguments],
+                command,
                 cwd=self.root,
-                env={**self.environment, **extra},
+                env=environment,
                 input=stdin,
                 capture_output=True,
                 text=True,
