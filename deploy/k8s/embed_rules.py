@@ -1,6 +1,6 @@
 """Embed deploy/prometheus/rules.yml in a PrometheusRule, or check that it is.
 
-    python deploy/k8s/embed_rules.py [--check]
+python deploy/k8s/embed_rules.py [--check]
 """
 
 from __future__ import annotations

@@ -109,17 +109,16 @@ def write(overlay: str, pins: Pins, *, root: Path = HERE) -> None:
     )
 
 
-def changed(
-    pins: Pins, *, api: str | None, pgbouncer: str | None, version: str | None
-) -> Pins:
+def changed(pins: Pins, *, api: str | None, pgbouncer: str | None, version: str | None) -> Pins:
     """Raises Refused. A new image of the service needs the version that health and metrics name."""
     if version is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}", version):
         raise Refused(f"{version!r} is no version such as v1.0.0.")
+    new_api = pins.api if api is None else image(api, name=pins.api.name)
     if api is not None and version is None:
         raise Refused("A new image has a version: give --version, such as v1.0.0.")
     return replace(
         pins,
-        api=pins.api if api is None else image(api, name=pins.api.name),
+        api=new_api,
         pgbouncer=pins.pgbouncer
         if pgbouncer is None
         else image(pgbouncer, name=pins.pgbouncer.name),
@@ -129,7 +128,9 @@ def changed(
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("overlay", choices=OVERLAYS)
-    parser.add_argument("--image", metavar="DIGEST", help="Of the service: sha256:… or NAME@sha256:…")
+    parser.add_argument(
+        "--image", metavar="DIGEST", help="Of the service: sha256:… or NAME@sha256:…"
+    )
     parser.add_argument("--pgbouncer", metavar="DIGEST", help="Of PgBouncer.")
     parser.add_argument("--version", help="What health and metrics call the build, such as v1.0.0.")
 
