@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+import django
+
 from deploy.guide.check import prose
 from deploy.guide.check.blocks import BadMarkdown, Block, read
 from deploy.guide.check.inspection import OUTPUT, Checked, inspect, is_command, is_wanted
@@ -42,7 +44,7 @@ def main() -> int:
     except (BadMarkdown, CannotStart, Missing, NoOverlay, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 1
-    refused = [] if given.only else [line for path in files for line in prose.check(path, ROOT)]
+    refused = [] if given.only else _prose(files)
     return _close(checked, refused, seconds=time.monotonic() - started)
 
 
@@ -92,6 +94,12 @@ def _check(found: dict[Path, list[Block]], workshop: Workshop, *, only: str) -> 
     for name, blocks in texts.items():
         shell = workshop.shell(name)
         yield from inspect(blocks, shell=shell, root=ROOT, only=only, watch=_tell)
+
+
+def _prose(files: list[Path]) -> list[str]:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notevault.settings.local")
+    django.setup()
+    return [line for path in files for line in prose.check(path, ROOT)]
 
 
 def _tell(checked: Checked) -> None:

@@ -61,9 +61,22 @@ def _blocks(path: Path, lines: list[str]) -> Iterator[Block]:
             yield Block(path, at + 1, INDENTED, text, _above(headings))
             at = end
             continue
+        if _is_passed_over(line, in_list=in_list, after_blank=after_blank):
+            raise BadMarkdown(
+                f"{path}:{at + 1}: this is a block to a reader, and not to the checker. Put it into "
+                "a fence of its own, at most three columns to the right."
+            )
         # What is indented below an item belongs to it.
         in_list = bool(ITEM.match(line)) or (in_list and (not line.strip() or line[0] == " "))
         at += 1
+
+
+def _is_passed_over(line: str, *, in_list: bool, after_blank: bool) -> bool:
+    """A fence of another form, or a block that is told apart from an item by its columns alone."""
+    if line.lstrip().startswith(("```", "~~~")):
+        return True
+    deep = line.startswith(" " * (INDENT + 2)) and not ITEM.match(line)
+    return in_list and after_blank and deep
 
 
 def _above(headings: dict[int, str]) -> tuple[str, ...]:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
+import argparse
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+
+from django.core.management import get_commands, load_command_class
 
 SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
-def check(path: Path, root: Path) -> list[str]:
-    """What does not hold, as `file:line  why`."""
-    place = path.relative_to(root)
+def check(path: Path, root: Path, *, shown_as: Path | None = None) -> list[str]:
+    """What does not hold, as `file:line  why`. Django has to be set up."""
+    place = shown_as or path.relative_to(root)
     fenced = False
     found = []
     for number, line in enumerate(path.read_text().splitlines(), start=1):
@@ -33,7 +33,7 @@ def _of_line(line: str, path: Path, root: Path) -> Iterator[str]:
         if words[:1] == ["make"] and len(words) > 1 and words[1] not in _targets(root):
             yield f"there is no target {words[1]}: `{span}`"
         elif words[:1] == ["manage.py"] and len(words) > 1 and words[1].isidentifier():
-            yield from _of_command(words[1:], span, root)
+            yield from _of_command(words[1:], span)
     for target in LINK.findall(line):
         name, _, anchor = target.partition("#")
         if re.match(r"[a-z]+:", name):
@@ -45,14 +45,13 @@ def _of_line(line: str, path: Path, root: Path) -> Iterator[str]:
             yield f"the link {target} names no heading"
 
 
-def _of_command(words: list[str], span: str, root: Path) -> Iterator[str]:
-    told = _help(root, words[0])
-    if told is None:
+def _of_command(words: list[str], span: str) -> Iterator[str]:
+    if words[0] not in get_commands():
         yield f"there is no command {words[0]}: `{span}`"
         return
-    own = _help(root, *words[:2]) if len(words) > 1 and words[1].isidentifier() else None
+    known = _flags(words[0])
     for flag in re.findall(r"--[a-z][a-z-]*", span):
-        if flag not in told and flag not in (own or ""):
+        if flag not in known:
             yield f"{words[0]} has no {flag}: `{span}`"
 
 
@@ -70,13 +69,18 @@ def _anchors(path: Path) -> frozenset[str]:
 
 
 @cache
-def _help(root: Path, *words: str) -> str | None:
-    done = subprocess.run(
-        [sys.executable, "manage.py", *words, "--help"],
-        cwd=root,
-        env={**os.environ, "DJANGO_READ_DOT_ENV": "false"},
-        capture_output=True,
-        text=True,
-        check=False,
+def _flags(command: str) -> frozenset[str]:
+    """Of the command and of each of its own subcommands."""
+    application = get_commands()[command]
+    made = (
+        load_command_class(application, command) if isinstance(application, str) else application
     )
-    return done.stdout if done.returncode == 0 else None
+    return frozenset(_options(made.create_parser("manage.py", command)))
+
+
+def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for action in parser._actions:
+        yield from action.option_strings
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from _options(inner)

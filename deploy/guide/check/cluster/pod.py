@@ -80,7 +80,7 @@ class Image:
         words = ["manage.py", *arguments]
         if self._warm is None or "restore" in arguments:
             environment = {**self.environment, **self.for_restore}
-            return self._start([sys.executable, *words], environment, stdin)
+            return self._start([sys.executable, *words, *self._newest(arguments)], environment, stdin)
         asked = {"arguments": words, "stdin": stdin, "seconds": SECONDS}
         with self._lock:
             assert self._warm.stdin is not None
@@ -91,6 +91,14 @@ class Image:
         if not answer:
             return Ran(1, "", "guide-check: the process that runs manage.py has ended\n")
         return Ran(**json.loads(answer))
+
+    def _newest(self, arguments: Sequence[str]) -> list[str]:
+        """The empty database has another name than the one that was backed up, so that a restore
+        would not find its dump by name."""
+        if "restore" not in arguments or "--from" in arguments:
+            return []
+        dumps = sorted(Path(self.environment["BACKUP_URL"]).glob("*.dump"))
+        return ["--from", str(dumps[-1])] if dumps else []
 
     def _start(self, command: list[str], environment: Mapping[str, str], stdin: str) -> Ran:
         try:

@@ -20,6 +20,8 @@ def read(body: bytes) -> dict[str, Any]:
     fields = _fields(envelope[2][0])
     if thing["kind"] in ("DeleteOptions", "Eviction", "SelfSubjectAccessReview"):
         return {**thing, "metadata": {}}
+    if thing["kind"] not in ("ConfigMap", "Job", "Namespace", "Secret"):
+        raise LookupError(f"{thing['kind']} cannot be read as protobuf")
     thing_meta = {**thing, "metadata": _meta(fields)}
     if thing["kind"] == "Secret":
         pairs = _map(fields.get(2, []))
@@ -28,9 +30,7 @@ def read(body: bytes) -> dict[str, Any]:
     if thing["kind"] == "ConfigMap":
         data = {name: value.decode() for name, value in _map(fields.get(2, [])).items()}
         return {**thing_meta, "data": data}
-    if thing["kind"] in ("Job", "Namespace"):
-        return thing_meta
-    raise LookupError(f"{thing['kind']} cannot be read as protobuf")
+    return thing_meta
 
 
 def _meta(fields: dict[int, list[bytes]]) -> dict[str, Any]:
