@@ -84,7 +84,7 @@ load-full: .venv/local .venv-load/ready ## The guide's stages; BASE_URL=https://
 pgbouncer: .venv/test ## Tests and demo behind a real PgBouncer; ARGS="ops -k worker" for a part
 	@DJANGO_READ_DOT_ENV=false $(RUN) -m deploy.pgbouncer $(ARGS)
 
-guide-check: .venv/local .venv-deploy/ready ## Every command of the guide and README; ARGS="--only 'phase 2'"
+guide-check: .venv/local .venv-deploy/deploy ## Every command of the guide and README; ARGS="--only 'phase 2'"
 	@DJANGO_READ_DOT_ENV=false $(RUN) -m deploy.guide.check $(ARGS)
 
 format: .venv/test ## Rewrite the code in the house's format
@@ -124,7 +124,7 @@ install: .venv/test ## Install all that development needs into .venv
 	@touch $@
 
 # kubectl, kubernetes-validate and what else checks deploy/.
-.venv-deploy/ready: requirements/deploy.txt .venv/bootstrap
+.venv-deploy/deploy: requirements/deploy.txt .venv/bootstrap
 	@echo "Installing requirements/deploy.txt …"
 	@[ -x .venv-deploy/bin/python ] || $(PYTHON) -m venv .venv-deploy
 	@VIRTUAL_ENV=.venv-deploy $(BIN)/uv pip install -q --require-hashes -r $< || \
