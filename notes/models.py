@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.search import SearchVector
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Concat
 
 from notes.states import NOTE_MOVES, NoteState
 from notevault.kit.ids import uuid7
@@ -15,6 +18,11 @@ from ops.moves import Move, Stateful
 MIN_PRICE_PAISE = 100
 MAX_PRICE_PAISE = 1_000_000
 MAX_DOWNLOADS = 20
+
+# What search looks at (notes/search.py); the indexes below hold exactly these expressions.
+SEARCH_CONFIG = "english"
+SEARCHED_WORDS = SearchVector("title", "course", "university", "description", config=SEARCH_CONFIG)
+SEARCHED_TEXT = Concat("title", Value(" "), "course", Value(" "), "university")
 
 
 class Category(models.Model):
@@ -124,6 +132,12 @@ class Note(Stateful):
                 condition=Q(state=NoteState.PUBLISHED),
             ),
             models.Index(fields=["seller", "-created_at"], name="note_of_seller"),
+            GinIndex(SEARCHED_WORDS, name="note_words", condition=Q(state=NoteState.PUBLISHED)),
+            GinIndex(
+                OpClass(SEARCHED_TEXT, name="gin_trgm_ops"),
+                name="note_trigrams",
+                condition=Q(state=NoteState.PUBLISHED),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -53,17 +53,22 @@ class NoteNotFound(DomainError):
     message = "There is no such note."
 
 
-def list_published(
+def list_published(**filters: Any) -> Rows:
+    """Published notes as rows; `filters` are those of `published`."""
+    return rows_of(published(**filters))
+
+
+def published(
     *, min_price: int | None = None, max_price: int | None = None, **exact: Any
-) -> Rows:
-    """Published notes as rows. `exact` is any of category, seller, university, language,
-    semester; prices are in paise and inclusive."""
+) -> QuerySet[Note]:
+    """Notes on sale. `exact` is any of category, seller, university, language, semester;
+    prices are in paise and inclusive."""
     notes = Note.objects.published().filter(**{_COLUMNS[name]: exact[name] for name in exact})
     if min_price is not None:
         notes = notes.filter(price_paise__gte=min_price)
     if max_price is not None:
         notes = notes.filter(price_paise__lte=max_price)
-    return _rows(notes)
+    return notes
 
 
 def get_published(note_id: UUID) -> Row:
@@ -78,7 +83,7 @@ def list_of_seller(seller_id: UUID, *, state: str | None = None) -> Rows:
     notes = Note.objects.of_seller(seller_id)
     if state:
         notes = notes.filter(state=state)
-    return _rows(notes, "state", "created_at", "rejected_why")
+    return rows_of(notes, "state", "created_at", "rejected_why")
 
 
 def get_of_seller(*, note_id: UUID, seller_id: UUID) -> Row:
@@ -89,7 +94,8 @@ def get_of_seller(*, note_id: UUID, seller_id: UUID) -> Row:
     return shape(row)
 
 
-def _rows(notes: QuerySet[Note], *more: str) -> Rows:
+def rows_of(notes: QuerySet[Note], *more: str) -> Rows:
+    """What the API shows of each note, before `shape`."""
     rows: Rows = notes.values(*_PUBLIC, *more, "category__slug", seller_name=F("seller__name"))
     return rows
 

@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from notes.models import MAX_PRICE_PAISE, MIN_PRICE_PAISE
+from notes.search import MOST_SUGGESTIONS
 from notes.selectors import SORTS
 from notes.states import NoteState
 from notevault.kit.fields import LineField, ParagraphsField, SlugField, TextField, WholeField
@@ -75,7 +76,7 @@ class FileUploadRequest(serializers.Serializer[Any]):
     file = UploadField(help_text="A PDF of at most 20 MiB and 500 pages.")
 
 
-class NoteListRequest(PageRequest):
+class NoteFilters(PageRequest):
     category = serializers.SlugField(required=False, max_length=60)
     seller = serializers.UUIDField(required=False)
     university = LineField(required=False, max_length=120)
@@ -87,7 +88,22 @@ class NoteListRequest(PageRequest):
     max_price = serializers.IntegerField(
         required=False, min_value=0, max_value=MAX_PRICE_PAISE, help_text="Paise."
     )
+
+
+class NoteListRequest(NoteFilters):
     sort = serializers.ChoiceField(required=False, default="newest", choices=list(SORTS))
+
+
+class SearchRequest(NoteFilters):
+    q = LineField(
+        min_length=2,
+        max_length=100,
+        help_text='Words, "a phrase", -without. Misspelt words find titles too.',
+    )
+
+
+class SuggestRequest(serializers.Serializer[Any]):
+    q = LineField(min_length=2, max_length=100, help_text="What was typed so far.")
 
 
 class SellerListRequest(PageRequest):
@@ -128,6 +144,10 @@ class SellerNoteResponse(NoteResponse):
 class NoteListResponse(serializers.Serializer[Any]):
     items = NoteResponse(many=True)
     next_cursor = serializers.CharField(allow_null=True)
+
+
+class SuggestResponse(serializers.Serializer[Any]):
+    items = serializers.ListField(child=serializers.CharField(), max_length=MOST_SUGGESTIONS)
 
 
 class SellerNoteListResponse(serializers.Serializer[Any]):

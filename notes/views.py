@@ -14,7 +14,7 @@ from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from notes import access, examples, selectors, serializers, services
+from notes import access, examples, search, selectors, serializers, services
 from notes.storage import note_storage
 from notes.storage.local import LinkExpired, LocalNoteStorage, content_disposition
 from notevault.accounts.authentication import IsSeller, IsSellerOrReading
@@ -71,6 +71,47 @@ class CategoryListView(PublicView):
     def get(self, request: Request) -> Response:
         categories = {"items": list(selectors.list_categories())}
         return Response(categories, headers={"Cache-Control": PUBLIC_CACHE})
+
+
+class SearchView(PublicView):
+    @extend_schema(
+        operation_id="search_notes",
+        tags=["catalogue"],
+        summary="Search published notes, the nearest first",
+        description=(
+            "Looks at titles, courses, universities and descriptions. The list has an end: of "
+            f"a word that more notes share, the {search.MOST_RANKED} best sold are ranked."
+        ),
+        parameters=[serializers.SearchRequest],
+        responses={200: serializers.NoteListResponse},
+        examples=[examples.NOTE_LIST],
+    )
+    def get(self, request: Request) -> Response:
+        query = self.query(serializers.SearchRequest)
+        chosen = {k: v for k, v in query.items() if k not in {"cursor", "limit"}}
+        with search.forgiving():
+            page = _page(search.list_found(**chosen), sort=search.BY_RELEVANCE, query=query)
+        for row in page.items:
+            del row["relevance"]
+        response = _notes_response(page)
+        response["Cache-Control"] = PUBLIC_CACHE
+        return response
+
+
+class SuggestView(PublicView):
+    @extend_schema(
+        operation_id="suggest_titles",
+        tags=["catalogue"],
+        summary="Titles for what was typed so far",
+        parameters=[serializers.SuggestRequest],
+        responses={200: serializers.SuggestResponse},
+        examples=[examples.SUGGESTIONS],
+    )
+    def get(self, request: Request) -> Response:
+        query = self.query(serializers.SuggestRequest)
+        with search.forgiving():
+            titles = search.list_suggestions(query["q"])
+        return Response({"items": titles}, headers={"Cache-Control": PUBLIC_CACHE})
 
 
 class NoteListView(APIView):

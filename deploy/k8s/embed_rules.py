@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -33,11 +34,11 @@ def embedded(rules: str) -> str:
     )
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="Change nothing; 1 if they differ.")
     wanted = embedded(RULES.read_text())
-    if not parser.parse_args().check:
+    if not parser.parse_args(arguments).check:
         EMBEDDED.write_text(wanted)
         return 0
     if EMBEDDED.exists() and EMBEDDED.read_text() == wanted:

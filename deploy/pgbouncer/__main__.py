@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.pgbouncer.drills import drill
 from deploy.pgbouncer.pooler import Pooler, PoolerFailed, free_port, running
 from notevault.embedded import EmbeddedPostgresError
-
-TESTS, DEMO = "tests", "demo"
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,13 @@ def main(words: Sequence[str]) -> int:
         epilog='Other arguments go to pytest, and then the demo is left out: ARGS="ops -k worker".',
         allow_abbrev=False,
     )
-    parser.add_argument(
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument(
+        "--drills",
+        action="store_true",
+        help="Run no tests: only the demo and, under traffic, PAUSE, RECONNECT and restarts.",
+    )
+    only.add_argument(
         "--hold",
         action="store_true",
         help="Run nothing: print the URLs, and stay until Ctrl+C.",
@@ -48,7 +53,15 @@ def main(words: Sequence[str]) -> int:
         with running(folder) as pooler:
             if options.hold:
                 return hold(pooler)
-            return examine(pooler, folder, for_pytest)
+            environment = environment_for(pooler, folder)
+            results = [] if options.drills else [run_tests(for_pytest, environment)]
+            if not for_pytest:
+                results.append(run_demo(environment))
+            is_sound = summary(pooler, results)
+            # Last, because a restart forgets what was counted.
+            if not for_pytest:
+                is_sound &= drill(pooler, environment)
+            return 0 if is_sound else 1
     except (PoolerFailed, EmbeddedPostgresError) as failure:
         print(failure, file=sys.stderr)
         return 1
@@ -64,24 +77,31 @@ def hold(pooler: Pooler) -> int:
         signal.pause()
 
 
-def examine(pooler: Pooler, folder: Path, for_pytest: list[str]) -> int:
-    environment = {
+def environment_for(pooler: Pooler, folder: Path) -> dict[str, str]:
+    return {
         **{name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
         "DATABASE_URL": pooler.url(),
         "BACKUP_DATABASE_URL": pooler.direct_url(),
         "DATA_DIR": str(folder),
         "PORT": str(free_port()),
     }
-    tests = [sys.executable, "-m", "pytest", "-rs", *for_pytest]
-    results = [run(TESTS, tests, environment)]
-    if not for_pytest:
-        once = f"ARGS=--once --sandbox-port {free_port()}"
-        results.append(run(DEMO, ["make", "--no-print-directory", "demo", once], environment))
+
+
+def run_tests(for_pytest: list[str], environment: dict[str, str]) -> Result:
+    return run("tests", [sys.executable, "-m", "pytest", "-rs", *for_pytest], environment)
+
+
+def run_demo(environment: dict[str, str]) -> Result:
+    once = f"ARGS=--once --sandbox-port {free_port()}"
+    return run("demo", ["make", "--no-print-directory", "demo", once], environment)
+
+
+def summary(pooler: Pooler, results: list[Result]) -> bool:
+    """Prints it; True when all is well."""
     print()
     for result in results:
         print(f"{result.what:<8}{result.seconds:6.0f} s  {result.said}")
-    through = report(pooler)
-    return 0 if through and all(result.code == 0 for result in results) else 1
+    return report(pooler) and all(result.code == 0 for result in results)
 
 
 def run(what: str, command: list[str], environment: dict[str, str]) -> Result:
@@ -109,14 +129,14 @@ def run(what: str, command: list[str], environment: dict[str, str]) -> Result:
 
 def report(pooler: Pooler) -> bool:
     """What PgBouncer itself counted; False when nothing went through, or not by transactions."""
-    stats = {row["database"]: row for row in pooler.tell("SHOW STATS")}
+    stats = [row for row in pooler.tell("SHOW STATS") if row["database"] != "pgbouncer"]
     pools = [row for row in pooler.tell("SHOW POOLS") if row["database"] != "pgbouncer"]
     modes = sorted({str(row["pool_mode"]) for row in pools})
-    of_tests = [row for name, row in stats.items() if name.startswith("test_")]
-    print(f"PgBouncer's own figures (pool mode {', '.join(modes) or 'none'}):")
+    print(f"PgBouncer's own figures, pool mode {', '.join(modes) or 'none'}:")
+    of_tests = [row for row in stats if row["database"].startswith("test_")]
     _line("tests", of_tests)
-    _line("others", [row for name, row in stats.items() if name not in _names(of_tests)])
-    return modes == ["transaction"] and bool(sum(row["total_xact_count"] for row in of_tests))
+    _line("others", [row for row in stats if row not in of_tests])
+    return modes == ["transaction"] and any(row["total_xact_count"] for row in stats)
 
 
 def _line(what: str, rows: list[dict[str, Any]]) -> None:
@@ -128,10 +148,6 @@ def _line(what: str, rows: list[dict[str, Any]]) -> None:
         f"  {what:<8}{transactions:>10,} transactions, {queries:>10,} queries,"
         f" {waited_us / 1e6:,.1f} s waited for a server connection"
     )
-
-
-def _names(rows: list[dict[str, Any]]) -> set[str]:
-    return {"pgbouncer", *(row["database"] for row in rows)}
 
 
 def _interrupt(*_: Any) -> None:

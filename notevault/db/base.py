@@ -18,6 +18,7 @@ from django.utils.functional import cached_property
 from django_prometheus.db.backends.postgresql import base
 
 from notevault import embedded
+from notevault.db.creation import DatabaseCreation
 
 
 class DatabaseClient(PostgreSQLClient):
@@ -47,7 +48,8 @@ class Errors(DatabaseErrorWrapper):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        lost = self.wrapper.connection is None or self.wrapper.connection.closed
+        connection = self.wrapper.connection  # type: ignore[attr-defined]
+        lost = connection is None or connection.closed
         if isinstance(error, psycopg.InternalError) and error.sqlstate is None and lost:
             error = psycopg.OperationalError(*error.args)
             kind = type(error)
@@ -56,6 +58,7 @@ class Errors(DatabaseErrorWrapper):
 
 class DatabaseWrapper(base.DatabaseWrapper):
     client_class = DatabaseClient
+    creation_class = DatabaseCreation
     _seen_running: ClassVar[set[str]] = set()
 
     @cached_property

@@ -25,7 +25,7 @@ SILENCE_MS = 3000
 @contextmanager
 def own_connections() -> Iterator[None]:
     """Within it, this thread reaches each database by a connection of its own, on which
-    PostgreSQL gives a statement one second."""
+    PostgreSQL gives a statement one second; behind PgBouncer, what its role has."""
     before = {alias: connections[alias] for alias in connections}
     for alias in before:
         connections[alias] = _connection_to(alias)

@@ -77,6 +77,27 @@ class TestDatabase:
 
         assert (ill([database._encryption(production)]) == []) is is_well
 
+    def test_bounds_a_session_behind_pgbouncer(self, production, monkeypatch):
+        given = dict.fromkeys(database.TIMEOUTS, "3s")
+        monkeypatch.setattr(database, "_value", lambda query: given[query.split()[1]])
+
+        assert ill([database._timeouts(production)]) == []
+
+    @pytest.mark.django_db
+    def test_leaves_a_session_behind_pgbouncer_unbounded(self, production):
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '3s'")
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+
+        finding = database._timeouts(production)
+
+        missing = "statement_timeout, idle_in_transaction_session_timeout"
+        assert ill([finding]) == [
+            ("fail", f"Behind PgBouncer nothing bounds a session: {missing} is not set.")
+        ]
+        assert f"IN DATABASE {connection.settings_dict['NAME']}" in finding.remedy
+        assert "SET statement_timeout = '10s';" in finding.remedy
+
     def test_has_another_time(self, monkeypatch):
         monkeypatch.setattr(database, "clock_skew_s", lambda: -7.0)
 

@@ -1,0 +1,1 @@
+"""`make image`: the image is built as operators build it, and tried as Kubernetes runs it."""
