@@ -13,8 +13,8 @@ DEMO := DJANGO_SETTINGS_MODULE=notevault.settings.local DJANGO_READ_DOT_ENV=fals
 
 .DEFAULT_GOAL := help
 .PHONY: help demo clean-demo test full lint types imports migrations deploy-check schema \
-	monitoring fuzz chaos bench pgbouncer k8s image load load-full guide-check format migrate lock install \
-	hooks check
+	monitoring fuzz chaos bench pgbouncer k8s image load load-full guide-check format migrate \
+	lock install hooks check
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
