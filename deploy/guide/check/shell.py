@@ -24,7 +24,16 @@ command_not_found_handle() {
     echo "guide-check: no rule says what to do with the program $1 (deploy/guide/check/)" >&2
     return 127
 }
-trap 'echo "$LINENO $BASH_COMMAND" > "$GUIDE_STATE/failed"' ERR
+# The line of the block itself, also where a function that it called has failed.
+guide_check_failed() {
+    local frame
+    for ((frame = 1; frame < ${#BASH_SOURCE[@]}; frame++)); do
+        if [ "${BASH_SOURCE[frame]}" = "$GUIDE_STATE/block.sh" ]; then
+            echo "${BASH_LINENO[frame - 1]} $1" > "$GUIDE_STATE/failed"
+        fi
+    done
+}
+trap 'guide_check_failed "$BASH_COMMAND"' ERR
 trap '{ declare -f; declare -p; } > "$GUIDE_STATE/kept" 2>/dev/null; pwd > "$GUIDE_STATE/folder"' EXIT
 """
 
@@ -59,7 +68,8 @@ class Shell:
         script.write_text("\n" * (block.line - 1) + block.text + "\n")
         code, output = self._bash(script)
         calls = [json.loads(row) for row in (self.state / "calls").read_text().splitlines()]
-        line, _, command = (self.state / "failed").read_text().strip().partition(" ")
+        failed = (self.state / "failed").read_text().strip()
+        line, _, command = failed.partition("\n")[0].partition(" ")
         return Outcome(
             kind="offline" if any(call["kind"] == "offline" for call in calls) else "run",
             seconds=time.monotonic() - started,

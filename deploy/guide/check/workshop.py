@@ -14,7 +14,7 @@ from deploy.guide.check.cluster import controllers
 from deploy.guide.check.cluster.pod import Image
 from deploy.guide.check.cluster.server import Cluster
 from deploy.guide.check.cluster.store import Store
-from deploy.guide.check.scratch import Demo
+from deploy.guide.check.scratch import CannotStart, Demo
 from deploy.guide.check.shell import Shell
 
 KUBECONFIG = """\
@@ -69,6 +69,10 @@ def opened(*, root: Path, data: Path, kubectl: Path) -> Iterator[Workshop]:
             for_restore={"DATABASE_URL": demo.empty_database_url},
         )
         with image, Cluster(store, image) as cluster:
+            # That of last night.
+            made = image.start(["backup"])
+            if made.code:
+                raise CannotStart(f"No backup can be made: {made.errors}")
             yield Workshop(root, home, _environment(demo, cluster, home, root))
 
 

@@ -24,6 +24,9 @@ def everything(overlay: list[Object], *, namespace: str) -> list[Object]:
             made += _of_deployment(thing)
         elif thing["kind"] == "Job":
             made.append(pod_of(thing, thing["spec"]["template"], suffix="x7k2p", succeeded=True))
+        elif thing["kind"] == "CronJob":
+            job = _last_job(thing)
+            made += [job, pod_of(job, job["spec"]["template"], suffix="m4c9z", succeeded=True)]
         elif thing["kind"] == "Service":
             made.append(_endpoints(thing))
         elif thing["kind"] == "Ingress":
@@ -159,6 +162,25 @@ def pod_of(
                 {"name": name, "ready": True, "restartCount": 0, "state": state} for name in names
             ],
         },
+    }
+
+
+def _last_job(cron_job: Object) -> Object:
+    """That of last night, which did its work."""
+    template = copy.deepcopy(cron_job["spec"]["jobTemplate"])
+    name = f"{cron_job['metadata']['name']}-29000000"
+    template["spec"]["selector"] = {"matchLabels": {"job-name": name}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "namespace": cron_job["metadata"].get("namespace", ""),
+            "labels": template.get("metadata", {}).get("labels", {}),
+            "ownerReferences": [{**_owner(cron_job), "controller": True}],
+        },
+        "spec": template["spec"],
+        "status": finished_status(succeeded=True),
     }
 
 

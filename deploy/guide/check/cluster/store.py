@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import threading
 import uuid
@@ -25,6 +26,8 @@ class Store:
     def put(self, thing: Object) -> Object:
         kind = of_object(thing)
         meta = thing.setdefault("metadata", {})
+        for name, value in (thing.pop("stringData", None) or {}).items():
+            thing.setdefault("data", {})[name] = base64.b64encode(value.encode()).decode()
         meta.setdefault("uid", str(uuid.uuid4()))
         meta.setdefault("creationTimestamp", "2026-01-01T00:00:00Z")
         meta.setdefault("generation", 1)
