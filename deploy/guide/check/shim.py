@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -45,10 +46,10 @@ def curl(arguments: Sequence[str]) -> int:
                 return fail("curl", f"{argument} is no address of ours")
             argument = here
         given.append(argument)
-    if not {"-f", "--fail"} & set(given):
+    if not any(re.fullmatch(r"--fail.*|-[a-zA-Z]*f[a-zA-Z]*", word) for word in given):
         given = ["--fail-with-body", *given]
     told = _own_token(given)
-    done = subprocess.run([_real("curl"), "--max-time", "60", *told], check=False)
+    done = subprocess.run([_real("curl"), "--show-error", "--max-time", "60", *told], check=False)
     if done.returncode:
         return fail("curl", f"exit code {done.returncode} for {' '.join(arguments)}")
     return 0
