@@ -70,7 +70,9 @@ class TestBlocksThatOnlySet:
 
 class TestOnly:
     def test_takes_a_heading_or_a_file(self) -> None:
-        block = Block(Path("deploy/guide/2-kubernetes.md"), 1, "bash", "ls", ("Phase 2: X", "2.1 Y"))
+        block = Block(
+            Path("deploy/guide/2-kubernetes.md"), 1, "bash", "ls", ("Phase 2: X", "2.1 Y")
+        )
 
         assert is_wanted(block, "phase 2")
         assert is_wanted(block, "kubernetes.md")

@@ -61,7 +61,7 @@ def cluster() -> Iterator[Cluster]:
         yield running
 
 
-@pytest.fixture()
+@pytest.fixture
 def shell(cluster: Cluster, web: str, tmp_path: Path) -> Shell:
     programs.install(tmp_path / "bin", kubectl=KUBECTL)
     (tmp_path / "kubeconfig").write_text(KUBECONFIG.format(server=cluster.url))
@@ -139,10 +139,8 @@ class TestCommandsThatDoNot:
         assert said in block.outcome.error + block.outcome.output
         assert block.outcome.line == 4
 
-    def test_fail_within_a_function_where_it_was_called(
-        self, shell: Shell, tmp_path: Path
-    ) -> None:
-        text = commands(f"kube() {{\n  {KUBE} \"$@\"\n}}\ntrue\nkube get pods --bogus")
+    def test_fail_within_a_function_where_it_was_called(self, shell: Shell, tmp_path: Path) -> None:
+        text = commands(f'kube() {{\n  {KUBE} "$@"\n}}\ntrue\nkube get pods --bogus')
 
         (block,) = checked(text, shell, tmp_path)
 

@@ -65,12 +65,16 @@ OVERLAY: list[dict[str, Any]] = [
             "metrics": [],
         },
     },
-    {"apiVersion": "example.com/v1", "kind": "Policy", "metadata": {"name": "p", "namespace": "shop"}},
+    {
+        "apiVersion": "example.com/v1",
+        "kind": "Policy",
+        "metadata": {"name": "p", "namespace": "shop"},
+    },
 ]
 DEPLOYMENT = "/apis/apps/v1/namespaces/shop/deployments/notevault-api"
 
 
-@pytest.fixture()
+@pytest.fixture
 def cluster() -> Iterator[Cluster]:
     store = Store(controllers.everything(OVERLAY, namespace="shop"))
     with Cluster(store, Image(root=Path.cwd(), environment={})) as running:
@@ -139,7 +143,9 @@ class TestChanges:
         secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "secrets"}}
         path = "/api/v1/namespaces/shop/secrets"
 
-        code, message = refusal(cluster, path, method="POST", body={**secret, "data": {"mail": "x"}})
+        code, message = refusal(
+            cluster, path, method="POST", body={**secret, "data": {"mail": "x"}}
+        )
         ask(cluster, path, method="POST", body={**secret, "data": {"jwt-secret": "eA=="}})
 
         assert (code, message) == (422, "secrets lacks jwt-secret")
@@ -185,7 +191,9 @@ class TestPods:
 
 class TestPatches:
     def test_remove_and_replace(self) -> None:
-        assert merged({"a": 1, "b": {"c": 2}}, {"a": None, "b": {"d": 3}}) == {"b": {"c": 2, "d": 3}}
+        assert merged({"a": 1, "b": {"c": 2}}, {"a": None, "b": {"d": 3}}) == {
+            "b": {"c": 2, "d": 3}
+        }
 
     def test_as_steps_leave_the_old_one_alone(self) -> None:
         old = {"spec": {"template": 1, "paused": True}}

@@ -106,7 +106,7 @@ class TestProse:
 
 
 class TestDockerCommands:
-    @pytest.fixture()
+    @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
         (tmp_path / "Dockerfile").write_text("ARG BASE\nFROM x AS service\nARG VERSION=1\n")
         return tmp_path

@@ -20,7 +20,7 @@ def block(text: str, *, line: int = 10) -> Block:
     return Block(Path("deploy/README.md"), line, "bash", text, ())
 
 
-@pytest.fixture()
+@pytest.fixture
 def shell(tmp_path: Path) -> Shell:
     folder = tmp_path / "repository"
     folder.mkdir()
@@ -103,7 +103,9 @@ class TestPrograms:
     def test_an_editor_fills_in_what_is_empty(self, shell: Shell, tmp_path: Path) -> None:
         text = "printf 'RAZORPAY_KEY_ID=\\nPORT=1\\n' > f && editor f && cat f"
 
-        assert shell.run(block(text)).output == "RAZORPAY_KEY_ID=rzp_live_Q2hlY2tPbmx5MTIz\nPORT=1\n"
+        assert (
+            shell.run(block(text)).output == "RAZORPAY_KEY_ID=rzp_live_Q2hlY2tPbmx5MTIz\nPORT=1\n"
+        )
 
     def test_an_editor_has_nothing_for_what_nobody_knows(self, shell: Shell) -> None:
         assert "NEW_SECRET" in shell.run(block("echo NEW_SECRET= > f; editor f")).error

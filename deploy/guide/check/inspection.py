@@ -14,7 +14,9 @@ from deploy.guide.check.shell import Outcome, Shell
 
 COMMANDS = ("bash", "sh")
 OUTPUT = "output"
-_SETTING = re.compile(r"(export )?[A-Za-z_]\w*=\S*( *#.*)?|(export )?[A-Za-z_]\w*=(\"[^\"`$(]*\"|'[^']*')( *#.*)?")
+_SETTING = re.compile(
+    r"(export )?[A-Za-z_]\w*=\S*( *#.*)?|(export )?[A-Za-z_]\w*=(\"[^\"`$(]*\"|'[^']*')( *#.*)?"
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,12 @@ def is_wanted(block: Block, words: str) -> bool:
 
 
 def inspect(
-    blocks: Sequence[Block], *, shell: Shell, root: Path, only: str, watch: Callable[[Checked], None]
+    blocks: Sequence[Block],
+    *,
+    shell: Shell,
+    root: Path,
+    only: str,
+    watch: Callable[[Checked], None],
 ) -> Iterator[Checked]:
     last: Checked | None = None
     for block in blocks:

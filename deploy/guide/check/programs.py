@@ -59,7 +59,9 @@ def install(folder: Path, *, kubectl: Path) -> None:
         if found := shutil.which(name):
             (folder / name).symlink_to(found)
     for name in (*SHIMS, *CLIENTS):
-        _write(folder / name, f"exec {shlex.quote(sys.executable)} -m deploy.guide.check.shim {name}")
+        _write(
+            folder / name, f"exec {shlex.quote(sys.executable)} -m deploy.guide.check.shim {name}"
+        )
     (folder / KUBECTL).write_text(KUBECTL_HERE.format(kubectl=shlex.quote(str(kubectl))))
     (folder / KUBECTL).chmod(0o755)
 

@@ -72,9 +72,7 @@ def _anchors(path: Path) -> frozenset[str]:
 def _flags(command: str) -> frozenset[str]:
     """Of the command and of each of its own subcommands."""
     application = get_commands()[command]
-    made = (
-        load_command_class(application, command) if isinstance(application, str) else application
-    )
+    made = load_command_class(application, command) if isinstance(application, str) else application
     return frozenset(_options(made.create_parser("manage.py", command)))
 
 

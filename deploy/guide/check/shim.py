@@ -132,7 +132,9 @@ def editor(arguments: Sequence[str]) -> int:
     path = Path(arguments[0])
     made_up = dict(
         line.split("=", 1)
-        for line in (Path(os.environ["GUIDE_ROOT"]) / "deploy" / "check.env").read_text().split("\n")
+        for line in (Path(os.environ["GUIDE_ROOT"]) / "deploy" / "check.env")
+        .read_text()
+        .split("\n")
         if "=" in line and not line.startswith("#")
     )
     lines = []

@@ -65,9 +65,7 @@ class Changes:
         if old is None and method == "PATCH" and body.get("apiVersion"):  # server-side apply
             return self._create(wanted, body, is_dry=is_dry)
         if old is None:
-            raise Refused(
-                404, f'{wanted.kind.plural} "{wanted.name}" not found', reason="NotFound"
-            )
+            raise Refused(404, f'{wanted.kind.plural} "{wanted.name}" not found', reason="NotFound")
         if isinstance(body, list):
             new = patched(old, body)
         else:
@@ -85,9 +83,7 @@ class Changes:
     def _delete(self, wanted: Wanted, *, is_dry: bool) -> Object:
         found = self.store.find(wanted.kind, wanted.namespace, wanted.name)
         if found is None:
-            raise Refused(
-                404, f'{wanted.kind.plural} "{wanted.name}" not found', reason="NotFound"
-            )
+            raise Refused(404, f'{wanted.kind.plural} "{wanted.name}" not found', reason="NotFound")
         if not is_dry:
             self.store.remove(wanted.kind, wanted.namespace, wanted.name)
             if wanted.kind.name == "Pod":
@@ -117,9 +113,7 @@ class Changes:
     def _scale(self, wanted: Wanted, body: Object) -> Object:
         found = self.store.find(wanted.kind, wanted.namespace, wanted.name)
         if found is None:
-            raise Refused(
-                404, f'{wanted.kind.plural} "{wanted.name}" not found', reason="NotFound"
-            )
+            raise Refused(404, f'{wanted.kind.plural} "{wanted.name}" not found', reason="NotFound")
         found["spec"]["replicas"] = body["spec"]["replicas"]
         controllers.settle(found)
         return self.scale_of(found)
@@ -191,5 +185,3 @@ def _references(thing: Any) -> list[tuple[str, dict[str, Any]]]:
             else:
                 found += _references(value)
     return found
-
-

@@ -125,10 +125,12 @@ def _groups() -> list[dict[str, Any]]:
     return [
         {
             "name": group_version.partition("/")[0],
-            "versions": [entry := {
-                "groupVersion": group_version,
-                "version": group_version.partition("/")[2],
-            }],
+            "versions": [
+                entry := {
+                    "groupVersion": group_version,
+                    "version": group_version.partition("/")[2],
+                }
+            ],
             "preferredVersion": entry,
         }
         for group_version in found

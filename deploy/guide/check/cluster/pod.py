@@ -80,7 +80,9 @@ class Image:
         words = ["manage.py", *arguments]
         if self._warm is None or "restore" in arguments:
             environment = {**self.environment, **self.for_restore}
-            return self._start([sys.executable, *words, *self._newest(arguments)], environment, stdin)
+            return self._start(
+                [sys.executable, *words, *self._newest(arguments)], environment, stdin
+            )
         asked = {"arguments": words, "stdin": stdin, "seconds": SECONDS}
         with self._lock:
             assert self._warm.stdin is not None

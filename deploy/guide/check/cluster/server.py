@@ -180,7 +180,10 @@ def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
             if wanted.options.get("sendInitialEvents") == "true":
                 for thing in cluster.listed(wanted):
                     self.event("ADDED", thing)
-                mark = {"resourceVersion": "1", "annotations": {"k8s.io/initial-events-end": "true"}}
+                mark = {
+                    "resourceVersion": "1",
+                    "annotations": {"k8s.io/initial-events-end": "true"},
+                }
                 named_kind = {"apiVersion": wanted.kind.group_version, "kind": wanted.kind.name}
                 self.event("BOOKMARK", {**named_kind, "metadata": mark})
             time.sleep(min(WATCHED_S, float(wanted.options.get("timeoutSeconds", WATCHED_S))))

@@ -44,7 +44,9 @@ class Store:
         with self._lock:
             return self._objects.pop(_place(kind, namespace, name), None)
 
-    def listed(self, kind: Kind, namespace: str, *, labels: str = "", fields: str = "") -> list[Object]:
+    def listed(
+        self, kind: Kind, namespace: str, *, labels: str = "", fields: str = ""
+    ) -> list[Object]:
         with self._lock:
             places = [
                 (place, thing)
@@ -129,8 +131,10 @@ def merged(old: Any, patch: Any) -> Any:
 
 
 def _is_named(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(
-        isinstance(part, dict) and "name" in part for part in value
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(part, dict) and "name" in part for part in value)
     )
 
 
