@@ -9,15 +9,16 @@ SEED ?= 1
 FAULTS ?= 1000
 
 # What the demo uses must not depend on a developer's .env with real accounts.
-DEMO := DJANGO_SETTINGS_MODULE=notevault.settings.local DJANGO_READ_DOT_ENV=false $(RUN) manage.py
+LOCAL := DJANGO_SETTINGS_MODULE=notevault.settings.local DJANGO_READ_DOT_ENV=false
+DEMO := $(LOCAL) $(RUN) manage.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo clean-demo test full lint types imports migrations deploy-check schema \
-	monitoring fuzz chaos bench pgbouncer k8s image load load-full guide-check format migrate \
-	lock install hooks check
+	monitoring fuzz chaos bench pgbouncer k8s image load load-full rollout guide-check format \
+	migrate lock install hooks check
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 demo: .venv/local ## Set everything up and buy a note; ARGS=--once stops after the purchase
 	@$(DEMO) demo $(ARGS)
@@ -88,6 +89,9 @@ load: .venv/local .venv-load/ready ## Two minutes of visitors, 50 requests a sec
 
 load-full: .venv/local .venv-load/ready ## The guide's stages; BASE_URL=https://staging… elsewhere
 	@$(RUN) -m deploy.load --full $(ARGS)
+
+rollout: .venv/local ## Replace every process under load, a migration in the middle (needs nginx)
+	@$(LOCAL) DATA_DIR=.data/rollout LOG_LEVEL=error $(RUN) -m deploy.rollout $(ARGS)
 
 guide-check: .venv/local .venv-deploy/deploy ## Every command of the guide and README; ARGS="--only 'phase 2'"
 	@DJANGO_READ_DOT_ENV=false $(RUN) -m deploy.guide.check $(ARGS)

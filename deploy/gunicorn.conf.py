@@ -25,7 +25,9 @@ worker_class = "ops.web_worker.BoundedThreadWorker"
 # what is under way within WEB_FINISH_S (ops/web_worker.py). This is when the master kills.
 graceful_timeout = int(_drain_s) + _finish_s + 5
 timeout = 60
-keepalive = 5
+# Longer than any proxy keeps a silent connection (nginx and ingress-nginx: 60 s). Whoever hangs
+# up first is not asked on it any more; the other way round a POST now and then fails.
+keepalive = 75
 # The longest that gunicorn bounds; longer lines get 414.
 limit_request_line = 8190
 control_socket_disable = True

@@ -100,13 +100,21 @@ def migrate(kubectl: Kubectl, overlay: Path) -> None:
             state = "Late"
             break
         time.sleep(LOOK_EVERY_S)
-    print(kubectl("logs", f"job/{JOB}", "--tail=50"), end="", flush=True)
+    show_log(kubectl)
     if state != "Complete":
         raise Failed(
             f"The migration did not end well ({state}). No pod was replaced: the release before "
             f"serves on. Read `kubectl -n {kubectl.namespace} describe job/{JOB}`, cure it, and "
             "release again: what was applied is not applied twice."
         )
+
+
+def show_log(kubectl: Kubectl) -> None:
+    """What the migration said, as far as its pod is still there."""
+    try:
+        print(kubectl("logs", f"job/{JOB}", "--tail=50"), end="", flush=True)
+    except KubectlFailed as error:
+        print(f"Its log cannot be read: {error}", flush=True)
 
 
 def _state_of_job(kubectl: Kubectl) -> str:
@@ -194,6 +202,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except pin.Refused as refusal:
         print(refusal, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\nStopped; the cluster goes on with what was applied.", file=sys.stderr)
+        return 130
     except (Failed, KubectlFailed, KubectlMissing, smoke.NotAsItShould, OSError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -98,6 +98,12 @@ def _form(options: argparse.Namespace) -> plan.Form:
     return plan.steady(rate=options.rate, seconds=options.seconds)
 
 
+def _mix(options: argparse.Namespace) -> Mapping[str, int]:
+    if options.only:
+        return {options.only: 100}
+    return plan.MIX_OF_SMOKE if options.smoke else plan.MIX
+
+
 def _local(options: argparse.Namespace) -> int:
     from deploy.load import local
     from notevault.bench import report
@@ -113,7 +119,7 @@ def _local(options: argparse.Namespace) -> int:
     print(report.machine())
     measured = local.measure(
         form=form,
-        mix={options.only: 100} if options.only else plan.MIX,
+        mix=_mix(options),
         judge=judge,
         notes=local.NOTES_OF_SMOKE if options.smoke else local.NOTES,
     )

@@ -22,6 +22,7 @@ SORTS = {
     "price_low": ("price_paise", le),
     "price_high": ("price_paise", ge),
 }
+SEARCHED = ("title", "description", "university", "course")
 PROBLEM = "application/problem+json"
 
 
@@ -63,14 +64,17 @@ def page(body: Body, *, limit: int, sort: str, seen: Collection[str] = ()) -> li
     return notes
 
 
-def hits(notes: list[Body], wanted: Mapping[str, Any]) -> None:
-    """There is one at least, and each has all that was searched for."""
+def hits(notes: list[Body], wanted: Mapping[str, Any], *, words: str = "") -> None:
+    """There is one at least, each passes the filters, and the nearest has every word."""
     if not notes:
         raise WrongAnswer("nothing found of what is there")
     for note in notes:
         for name, value in wanted.items():
             if not _fits(note, name, value):
                 raise WrongAnswer(f"a hit has another {name} than was searched for")
+    text = " ".join(str(notes[0][name]) for name in SEARCHED).casefold()
+    if not all(word in text for word in words.casefold().split()):
+        raise WrongAnswer("the nearest hit has not the words that were searched for")
 
 
 def _fits(note: Body, name: str, value: Any) -> bool:

@@ -24,6 +24,7 @@ NOTES = 400
 NOTES_OF_SMOKE = 60
 # Users who come may overlap with those who go.
 SPARE_PEOPLE = 10
+TELL_EVERY_S = 30
 
 Judge = Callable[[Traffic, Machine], list[Limit]]
 
@@ -92,7 +93,7 @@ def _load(world: World, run: Run, printer: Printer, judge: Judge) -> Measured:
         }
         title = f"{run.form.seconds:.0f} s of load"
         with Sampler(database_url(), groups) as sampler, printer.step(title):
-            recorded = generator.wait(lambda seconds: _show(printer, title, seconds, sampler))
+            recorded = generator.wait(_Progress(printer, title, sampler).show)
             world.processes.demand_alive()
     with printer.step("prove the books, and compare them with the gateway's"):
         verdict = referee.judge(
@@ -118,11 +119,23 @@ def _load(world: World, run: Run, printer: Printer, judge: Judge) -> Measured:
     )
 
 
-def _show(printer: Printer, title: str, seconds: float, sampler: Sampler) -> None:
-    web = sampler.groups["web"]
-    printer.sketch(
-        f"  {title}: {seconds:.0f} s, web {web.end_mb:.0f} MB, {sampler.connections} connections"
-    )
+class _Progress:
+    """On a terminal one line that changes, elsewhere a line each half minute."""
+
+    def __init__(self, printer: Printer, title: str, sampler: Sampler) -> None:
+        self.printer, self.title, self.sampler = printer, title, sampler
+        self.told = 0
+
+    def show(self, seconds: float) -> None:
+        web = self.sampler.groups["web"]
+        now = (
+            f"{self.title}: {seconds:.0f} s, web {web.end_mb:.0f} MB, "
+            f"{self.sampler.connections} connections"
+        )
+        self.printer.sketch(f"  {now}")
+        if not self.printer.is_terminal and seconds // TELL_EVERY_S > self.told:
+            self.told += 1
+            self.printer.line(f"    {now}")
 
 
 def _facts(

@@ -12,6 +12,8 @@ from random import Random
 
 # In a hundred visits. `browse` and the rest are methods of scenarios.Visitor.
 MIX = {"browse": 60, "search": 15, "detail": 15, "sign_in": 3, "buy": 5, "download": 2}
+# Of each kind some, in the few visits of a smoke test.
+MIX_OF_SMOKE = {"browse": 9, "search": 3, "detail": 3, "sign_in": 1, "buy": 2, "download": 1}
 # That a visitor sends when nothing has to be asked twice. The gateway's webhooks are not
 # counted: they come on top.
 REQUESTS = {"browse": 1, "search": 1, "detail": 1, "sign_in": 1, "buy": 3, "download": 2}
@@ -82,7 +84,7 @@ def requests_a_visit(mix: Mapping[str, int]) -> float:
 
 
 def deck(mix: Mapping[str, int], *, seed: int) -> Iterator[str]:
-    """Names without end, of which every hundred has exactly the mix."""
+    """Names without end, dealt from one deck after the other: each has exactly the mix."""
     dice = Random(seed)  # noqa: S311 nothing is secret
     cards = list(chain.from_iterable([name] * share for name, share in mix.items()))
     while True:

@@ -6,6 +6,7 @@ A visit ends at the first wrong answer, which is counted as a fault of its row.
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -24,8 +25,12 @@ Tell = Callable[[str, str, float, str], None]
 
 API = "/api/v1"
 LIMIT = 20
-# Of a hundred who look at a list, so many go on to its next page, again and again.
+# The share of those who look at a list and go on to its next page, again and again.
 TURN_PAGE = 0.4
+MISSPELT = 0.1
+# Shorter ones are looked over by a search, such as "with" and "for".
+LETTERS_OF_A_WORD = 6
+NOBODYS_WORDS = {"against", "because", "before", "between", "during", "further", "through"}
 MOST_NOTES_KNOWN = 1000
 WAIT_S = 20
 OUTCOME_WITHIN_S = 30.0
@@ -71,6 +76,21 @@ class Street:
             self.notes.popitem(last=False)
 
 
+def words_of(title: str) -> list[str]:
+    """Those that somebody would search for, or the title itself."""
+    words = set(re.findall(rf"[A-Za-z]{{{LETTERS_OF_A_WORD},}}", title))
+    return sorted(word for word in words if word.lower() not in NOBODYS_WORDS) or [title[:100]]
+
+
+def misspell(words: str, dice: random.Random) -> str:
+    """Two neighbours changed places, neither of them a first letter."""
+    places = [at for at in range(1, len(words) - 1) if words[at - 1 : at + 2].isalpha()]
+    if not places:
+        return words
+    at = dice.choice(places)
+    return words[:at] + words[at + 1] + words[at] + words[at + 2 :]
+
+
 class Visitor:
     """`client` is locust's, or any that has `request` with `catch_response`."""
 
@@ -107,27 +127,22 @@ class Visitor:
         self.street.remember(notes)
 
     def search(self) -> None:
-        """By what some note is known to have, so that it or its like is found."""
+        """For words of a title that is on sale, of ten times once misspelt."""
         note = self._some_note()
-        possible = {
-            "university": note["university"],
-            "category": note["category"],
-            "semester": note["semester"],
-            "language": note["language"],
-            "max_price": note["price_paise"] + 100 * self.dice.randrange(100),
-            "min_price": note["price_paise"] // 2,
-        }
-        names = self.dice.sample([name for name, value in possible.items() if value], 2)
-        wanted = {name: possible[name] for name in names}
-        sort = self.dice.choice(list(checks.SORTS))
+        words = words_of(note["title"])
+        asked = " ".join(self.dice.sample(words, min(len(words), self.dice.choice((1, 1, 2)))))
+        is_misspelt = self.dice.random() < MISSPELT
+        typed = misspell(asked, self.dice) if is_misspelt else asked
+        wanted = self.dice.choice(
+            ({}, {"category": note["category"]}, {"max_price": note["price_paise"]})
+        )
 
         def check(body: Body) -> None:
-            notes = checks.page(body, limit=LIMIT, sort=sort)
-            checks.hits(notes, wanted)
-            self.street.remember(notes)
+            checks.hits(body["items"], wanted, words="" if is_misspelt else asked)
+            self.street.remember(body["items"])
 
-        query = urlencode({**wanted, "sort": sort, "limit": LIMIT})
-        self._get(f"{API}/notes?{query}", row="search", check=check)
+        query = urlencode({"q": typed, **wanted, "limit": LIMIT})
+        self._get(f"{API}/search?{query}", row="search", check=check)
 
     def detail(self) -> None:
         note = self._some_note()

@@ -52,7 +52,7 @@ class TestABlock:
         ],
     )
     def test_that_would_be_passed_over_is_refused(self, text: str, tmp_path: Path) -> None:
-        with pytest.raises(BadMarkdown, match="guide.md:"):
+        with pytest.raises(BadMarkdown, match=r"guide\.md:"):
             blocks_of(text, tmp_path)
 
 

@@ -13,7 +13,13 @@ from notevault.settings.required import REQUIRED
 pytestmark = pytest.mark.k8s
 
 # Of Django and of the C library; no setting of ours.
-NOT_OURS = {"DJANGO_SETTINGS_MODULE", "DJANGO_READ_DOT_ENV", "MALLOC_ARENA_MAX"}
+NOT_OURS = {
+    "DJANGO_SETTINGS_MODULE",
+    "DJANGO_READ_DOT_ENV",
+    "MALLOC_ARENA_MAX",
+    "MALLOC_MMAP_THRESHOLD_",
+    "MALLOC_TRIM_THRESHOLD_",
+}
 # Made up, and complete.
 GIVEN = {name: f"{name}-value" for name in secret_values.IN_SECRET} | {
     "DATABASE_URL": "postgresql://notevault:secret@db.internal:5432/notevault",

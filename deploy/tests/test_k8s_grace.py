@@ -21,9 +21,12 @@ def web(overlay):
     return rendered(overlay).one("Deployment", "notevault-api")
 
 
-def graceful_timeout(config):
+NGINX_KEEPS_S = 60
+
+
+def of_gunicorn(setting, config):
     """As gunicorn's own configuration reckons it from this environment."""
-    code = "import runpy; print(runpy.run_path('deploy/gunicorn.conf.py')['graceful_timeout'])"
+    code = f"import runpy; print(runpy.run_path('deploy/gunicorn.conf.py')[{setting!r}])"
     given = {k: v for k, v in config.items() if k.startswith(("WEB_", "PORT"))}
     said = subprocess.run(
         [sys.executable, "-c", code],
@@ -42,10 +45,13 @@ class TestTheEndOfAWebPod:
         sleep_s = container_of(web(overlay))["lifecycle"]["preStop"]["sleep"]["seconds"]
         grace_s = pod_of(web(overlay))["spec"]["terminationGracePeriodSeconds"]
 
-        assert sleep_s + graceful_timeout(rendered(overlay).config()) + 5 <= grace_s
+        assert sleep_s + of_gunicorn("graceful_timeout", rendered(overlay).config()) + 5 <= grace_s
 
     def test_leaves_an_upload_its_time(self, overlay):
         assert int(rendered(overlay).config()["WEB_FINISH_S"]) >= UPLOAD_S
+
+    def test_connections_outlive_those_of_the_ingress_controller(self, overlay):
+        assert of_gunicorn("keepalive", rendered(overlay).config()) > NGINX_KEEPS_S
 
     def test_no_pod_goes_before_another_is_ready(self, overlay):
         assert web(overlay)["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from random import Random
 
 import pytest
 
-from deploy.load import checks
+from deploy.load import checks, scenarios
 from deploy.load.checks import WrongAnswer
 
 JSON, PROBLEM = "application/json", "application/problem+json"
@@ -23,6 +24,8 @@ def note(number=1, **changes):
         "sales_count": 10 - number,
         "category": "mathematics",
         "university": "Anna University",
+        "course": "B.Sc Mathematics",
+        "description": "Rings and fields.",
         **changes,
     }
 
@@ -80,7 +83,11 @@ class TestASearch:
     def test_finds_what_has_all_that_was_asked_for(self):
         wanted = {"university": "ANNA university", "min_price": 4900, "max_price": 4900}
 
-        checks.hits([note(1), note(2)], wanted)
+        checks.hits([note(1), note(2)], wanted, words="rings ALGEBRA")
+
+    def test_whose_nearest_hit_lacks_a_word_is_refused(self):
+        with pytest.raises(WrongAnswer, match="nearest"):
+            checks.hits([note(2), note(1, title="Botany")], {}, words="algebra botany")
 
     @pytest.mark.parametrize(
         ("notes", "wanted"),
@@ -172,3 +179,19 @@ class TestAFile:
     def test_that_is_another_thing_is_refused(self, status, kind, content, says):
         with pytest.raises(WrongAnswer, match=says):
             checks.file(status, kind, content, sha256=hashlib.sha256(PDF).hexdigest())
+
+
+class TestWhatIsTyped:
+    def test_are_words_of_a_title(self):
+        assert scenarios.words_of("Algebra: rings with one element") == ["Algebra", "element"]
+        assert scenarios.words_of("C in a day") == ["C in a day"]
+
+    def test_is_misspelt_by_two_letters_that_changed_places(self):
+        for number in range(20):
+            typed = scenarios.misspell("Algebra", Random(number))
+
+            assert typed[0] == "A"
+            assert sorted(typed) == sorted("Algebra")
+
+    def test_is_left_alone_where_it_is_too_short(self):
+        assert scenarios.misspell("C", Random(1)) == "C"

@@ -25,13 +25,18 @@ class TestTheMix:
 
     def test_names_visits_that_exist(self):
         assert all(callable(getattr(Visitor, name)) for name in plan.MIX)
-        assert plan.REQUESTS.keys() == plan.MIX.keys()
+        assert plan.REQUESTS.keys() == plan.MIX.keys() == plan.MIX_OF_SMOKE.keys()
 
     def test_is_exact_in_every_hundred_visits(self):
         visits = list(islice(plan.deck(plan.MIX, seed=1), 300))
 
         for begin in (0, 100, 200):
             assert Counter(visits[begin : begin + 100]) == plan.MIX
+
+    def test_of_a_smoke_test_has_every_kind_in_its_first_seconds(self):
+        visits = list(islice(plan.deck(plan.MIX_OF_SMOKE, seed=1), 19))
+
+        assert set(visits) == set(plan.MIX)
 
     def test_comes_in_another_order_each_hundred(self):
         visits = list(islice(plan.deck(plan.MIX, seed=1), 200))

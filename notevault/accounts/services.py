@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 
 from alerts.models import Severity
 from alerts.services import raise_alert
-from notevault.accounts import guard, tokens
+from notevault.accounts import guard, hashing, tokens
 from notevault.accounts.models import Session, User, normalise_email
 from notevault.accounts.tokens import SessionEnded, TokenPair
 from notevault.kit.errors import DomainError
@@ -39,8 +39,9 @@ class InvalidCredentials(DomainError):
     message = "E-mail address or password is wrong."
 
 
+@hashing.place()
 def register(*, email: str, password: str, name: str, now: datetime) -> tuple[User, TokenPair]:
-    """Make an account and sign it in. Raises EmailTaken, PasswordTooWeak."""
+    """Make an account and sign it in. Raises EmailTaken, PasswordTooWeak, TooManyAtOnce."""
     user = User(email=normalise_email(email), name=name)
     require_strong(password, user)
     user.password = make_password(password)  # slow on purpose, so outside the transaction
@@ -64,8 +65,9 @@ def require_strong(password: str, user: User) -> None:
         raise PasswordTooWeak(" ".join(error.messages)) from error
 
 
+@hashing.place()
 def sign_in(*, email: str, password: str, now: datetime) -> tuple[User, TokenPair]:
-    """Raises InvalidCredentials, or AccountLocked after five failures in a row.
+    """Raises InvalidCredentials, AccountLocked after five failures in a row, TooManyAtOnce.
 
     A wrong address costs the same time as a wrong password.
     """
@@ -151,10 +153,12 @@ def sign_out(*, session_id: UUID, now: datetime) -> None:
     _revoke(session_filter={"pk": session_id}, why="signed out", now=now)
 
 
+@hashing.place()
 def change_password(*, user_id: UUID, current: str, new: str, now: datetime) -> TokenPair:
     """Set a new password, end every session, and start one for the caller.
 
-    Raises InvalidCredentials when `current` is wrong, PasswordTooWeak, AccountLocked.
+    Raises InvalidCredentials when `current` is wrong, PasswordTooWeak, AccountLocked,
+    TooManyAtOnce.
     """
     user = User.objects.get(pk=user_id)
     require_strong(new, user)  # first: a poor choice is no guess at the password

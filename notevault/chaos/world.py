@@ -70,6 +70,11 @@ class World:
 
         Refused in a folder that holds somebody else's database.
         """
+        self.wipe()
+        call_command("migrate", verbosity=0, interactive=False)
+
+    def wipe(self) -> None:
+        """The same, but the database has no table yet."""
         mark = self.home / MARK
         if (self.home / "postgres" / "data").exists() and not mark.exists():
             raise DemoFailed(
@@ -80,13 +85,12 @@ class World:
         with connection.cursor() as cursor:
             cursor.execute("DROP SCHEMA IF EXISTS public CASCADE")
             cursor.execute("CREATE SCHEMA public")
-        call_command("migrate", verbosity=0, interactive=False)
-        self._sandbox_state.unlink(missing_ok=True)
+        self.sandbox_state.unlink(missing_ok=True)
         self.crash_points.mkdir(exist_ok=True)
         self.disarm_crashes()
 
     @property
-    def _sandbox_state(self) -> Path:
+    def sandbox_state(self) -> Path:
         return self.home / "sandbox.sqlite3"
 
     def disarm_crashes(self) -> None:
@@ -98,7 +102,7 @@ class World:
         self.processes.start_all(
             web=self.addresses.web,
             sandbox_port=self.addresses.sandbox_port,
-            sandbox_options=("--state", str(self._sandbox_state), *self.sandbox_options),
+            sandbox_options=("--state", str(self.sandbox_state), *self.sandbox_options),
         )
 
     def restart_database(self) -> None:

@@ -1,7 +1,8 @@
 """Places for slow work, so that it cannot take every thread of a web process.
 
 At most half of the threads talk to upstreams (Razorpay, Cloudinary), and at most a quarter
-waits for what others do (`payments/waiting.py`): a quarter always serves the catalogue.
+waits for what others do (`payments/waiting.py`): a quarter always serves the catalogue. At most
+half hash passwords (`accounts/hashing.py`), which takes no longer than the processor does.
 
     with bulkhead.place():
         reply = session.post(...)

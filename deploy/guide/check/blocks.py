@@ -63,8 +63,8 @@ def _blocks(path: Path, lines: list[str]) -> Iterator[Block]:
             continue
         if _is_passed_over(line, in_list=in_list, after_blank=after_blank):
             raise BadMarkdown(
-                f"{path}:{at + 1}: this is a block to a reader, and not to the checker. Put it into "
-                "a fence of its own, at most three columns to the right."
+                f"{path}:{at + 1}: this is a block to a reader, and not to the checker. Put it "
+                "into a fence of its own, at most three columns to the right."
             )
         # What is indented below an item belongs to it.
         in_list = bool(ITEM.match(line)) or (in_list and (not line.strip() or line[0] == " "))

@@ -29,4 +29,4 @@ def render(root: Path, *, kubectl: Path) -> list[dict[str, Any]]:
 
 
 def namespace_of(objects: list[dict[str, Any]]) -> str:
-    return next(thing["metadata"]["name"] for thing in objects if thing["kind"] == "Namespace")
+    return next(str(thing["metadata"]["name"]) for thing in objects if thing["kind"] == "Namespace")

@@ -27,7 +27,7 @@ class CannotStart(Exception):
 
 
 class Demo:
-    """A context: `make demo`'s own program on free ports, with data that stays for the next time."""
+    """A context: the program of `make demo` on free ports; its data stays for the next time."""
 
     def __init__(self, *, root: Path, data: Path) -> None:
         self.root, self.data = root, data

@@ -34,7 +34,11 @@ guide_check_failed() {
     done
 }
 trap 'guide_check_failed "$BASH_COMMAND"' ERR
-trap '{ declare -f; declare -p; } > "$GUIDE_STATE/kept" 2>/dev/null; pwd > "$GUIDE_STATE/folder"' EXIT
+guide_check_keep() {
+    { declare -f; declare -p; } > "$GUIDE_STATE/kept" 2>/dev/null
+    pwd > "$GUIDE_STATE/folder"
+}
+trap guide_check_keep EXIT
 """
 
 

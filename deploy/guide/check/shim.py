@@ -165,7 +165,8 @@ def _scratch_url(argument: str) -> str:
 
 def _real(name: str) -> str:
     found = shutil.which(name, path=os.environ["GUIDE_PATH"])
-    assert found, name
+    if not found:
+        raise SystemExit(fail(name, "it is not on this machine"))
     return found
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 
-from notevault.accounts.models import Session, User
+from notevault.accounts import hashing
+from notevault.accounts.models import Session, SignInGuard, User
 from notevault.accounts.tests.factories import PASSWORD
+from notevault.kit import deadline
+from notevault.kit.bulkhead import Bulkhead
 from notevault.kit.tests.problem_details import problem_of, refusal_of
 
 pytestmark = pytest.mark.django_db
@@ -351,3 +355,46 @@ def test_a_lock_ends_after_fifteen_minutes(buyer, log_in, monkeypatch, now):
     assert log_in()["Retry-After"] == "1"
     clock["now"] = now + timedelta(minutes=15)
     assert log_in().status_code == 200
+
+
+class TestARushOfSignIns:
+    @pytest.fixture
+    def rush(self, monkeypatch):
+        """All places are taken for as long as it lasts."""
+        monkeypatch.setattr(hashing, "places", Bulkhead(1))
+
+        @contextmanager
+        def last():
+            with deadline.within(30), hashing.places.place():
+                yield
+
+        return last
+
+    def test_is_told_to_come_back_and_not_counted_as_a_failure(self, buyer, log_in, rush):
+        with rush():
+            answers = [log_in() for _ in range(6)]
+
+        assert {refusal_of(answer) for answer in answers} == {(503, "service_unavailable")}
+        assert {answer["Retry-After"] for answer in answers} == {"1"}
+        assert (SignInGuard.objects.count(), Session.objects.count()) == (0, 0)
+        assert log_in().status_code == 200
+
+    def test_makes_no_account(self, post, rush):
+        with rush():
+            answer = post("register", ASHA)
+
+        assert refusal_of(answer) == (503, "service_unavailable")
+        assert not User.objects.exists()
+
+    def test_leaves_the_password_as_it_is(self, buyer, client_of, rush):
+        body = {"current_password": PASSWORD, "new_password": "another-horse-battery"}
+        with rush():
+            answer = client_of(buyer).post("/api/v1/auth/password/change", body, format="json")
+
+        assert refusal_of(answer) == (503, "service_unavailable")
+        buyer.refresh_from_db()
+        assert buyer.check_password(PASSWORD)
+
+    def test_leaves_the_catalogue_alone(self, anyone, rush):
+        with rush():
+            assert anyone.get("/api/v1/notes").status_code == 200

@@ -32,20 +32,20 @@ class Changes:
         self._logs: dict[str, str] = {}
         self._keys = dict(_keys_by_secret(store))
 
-    def make(self, method: str, wanted: Wanted, body: Object, *, is_dry: bool) -> Object:
+    def make(self, method: str, wanted: Wanted, body: Any, *, is_dry: bool) -> Object:
         if wanted.part == "eviction":
             return self._evict(wanted)
         if wanted.part == "scale":
             return self._scale(wanted, body)
         if wanted.kind.name == "SelfSubjectAccessReview":
-            return {**body, "status": {"allowed": True}}
+            return dict(body, status={"allowed": True})
         if method == "DELETE":
             return self._delete(wanted, is_dry=is_dry)
         if method == "POST":
             return self._create(wanted, body, is_dry=is_dry)
         return self._update(method, wanted, body, is_dry=is_dry)
 
-    def _create(self, wanted: Wanted, body: Object, *, is_dry: bool) -> Object:
+    def _create(self, wanted: Wanted, body: Any, *, is_dry: bool) -> Object:
         name = body["metadata"]["name"]
         if self.store.find(wanted.kind, wanted.namespace, name):
             raise Refused(
@@ -60,7 +60,7 @@ class Changes:
             return body
         return self._run_job(body) if body["kind"] == "Job" else self.store.put(body)
 
-    def _update(self, method: str, wanted: Wanted, body: Object, *, is_dry: bool) -> Object:
+    def _update(self, method: str, wanted: Wanted, body: Any, *, is_dry: bool) -> Object:
         old = self.store.find(wanted.kind, wanted.namespace, wanted.name)
         if old is None and method == "PATCH" and body.get("apiVersion"):  # server-side apply
             return self._create(wanted, body, is_dry=is_dry)

@@ -85,11 +85,12 @@ class Image:
             )
         asked = {"arguments": words, "stdin": stdin, "seconds": SECONDS}
         with self._lock:
-            assert self._warm.stdin is not None
-            assert self._warm.stdout is not None
-            self._warm.stdin.write(json.dumps(asked) + "\n")
-            self._warm.stdin.flush()
-            answer = self._warm.stdout.readline()
+            given, answers = self._warm.stdin, self._warm.stdout
+            if given is None or answers is None:
+                raise RuntimeError("the process that runs manage.py has no pipes")
+            given.write(json.dumps(asked) + "\n")
+            given.flush()
+            answer = answers.readline()
         if not answer:
             return Ran(1, "", "guide-check: the process that runs manage.py has ended\n")
         return Ran(**json.loads(answer))

@@ -7,7 +7,7 @@ import hashlib
 import json
 import struct
 from http.server import BaseHTTPRequestHandler
-from typing import BinaryIO
+from io import BufferedIOBase
 
 from deploy.guide.check.cluster.pod import Ran
 
@@ -35,7 +35,7 @@ def accept(handler: BaseHTTPRequestHandler) -> bool:
     return True
 
 
-def read_stdin(source: BinaryIO) -> str:
+def read_stdin(source: BufferedIOBase) -> str:
     """All that the client has to say, until it closes its standard input or goes."""
     said = b""
     while (frame := _read(source)) is not None:
@@ -47,7 +47,7 @@ def read_stdin(source: BinaryIO) -> str:
     return said.decode()
 
 
-def send(target: BinaryIO, ran: Ran) -> None:
+def send(target: BufferedIOBase, ran: Ran) -> None:
     for channel, text in ((STDOUT, ran.output), (STDERR, ran.errors)):
         if text:
             _write(target, _BINARY, bytes([channel]) + text.encode())
@@ -67,7 +67,7 @@ def _status(code: int) -> dict[str, object]:
     }
 
 
-def _read(source: BinaryIO) -> tuple[int, bytes] | None:
+def _read(source: BufferedIOBase) -> tuple[int, bytes] | None:
     head = source.read(2)
     if len(head) < 2:
         return None
@@ -81,7 +81,7 @@ def _read(source: BinaryIO) -> tuple[int, bytes] | None:
     return head[0] & 0x0F, bytes(byte ^ mask[at % 4] for at, byte in enumerate(body))
 
 
-def _write(target: BinaryIO, kind: int, body: bytes) -> None:
+def _write(target: BufferedIOBase, kind: int, body: bytes) -> None:
     size = len(body)
     if size < 126:
         length = bytes([size])

@@ -32,21 +32,21 @@ def main() -> None:
 
 
 def serve(asked: dict[str, Any]) -> dict[str, Any]:
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out:
-        with tempfile.TemporaryFile() as errors:
-            given.write(asked["stdin"].encode())
-            given.seek(0)
-            child = os.fork()
-            if child == 0:
-                signal.alarm(asked["seconds"])
-                for number, file in enumerate((given, out, errors)):
-                    os.dup2(file.fileno(), number)
-                _become(asked["arguments"])
-            _, status = os.waitpid(child, 0)
-            texts = []
-            for file in (out, errors):
-                file.seek(0)
-                texts.append(file.read().decode(errors="replace"))
+    temporary = tempfile.TemporaryFile
+    with temporary() as given, temporary() as out, temporary() as errors:
+        given.write(asked["stdin"].encode())
+        given.seek(0)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(asked["seconds"])
+            for number, file in enumerate((given, out, errors)):
+                os.dup2(file.fileno(), number)
+            _become(asked["arguments"])
+        _, status = os.waitpid(child, 0)
+        texts = []
+        for file in (out, errors):
+            file.seek(0)
+            texts.append(file.read().decode(errors="replace"))
     code = os.waitstatus_to_exitcode(status)
     if code == -signal.SIGALRM:
         texts[1] += f"guide-check: it took over {asked['seconds']} s\n"

@@ -1,0 +1,220 @@
+"""`manage.py migrate` beside others who hold what it needs."""
+
+from __future__ import annotations
+
+import re
+import threading
+from contextlib import contextmanager
+from io import StringIO
+from time import sleep
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection, transaction
+from django.db.migrations.recorder import MigrationRecorder
+
+from ops.management.commands import migrate
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+COLUMN, INDEXES = "9001_a_column", "9002_indexes_beside_traffic"
+LOCK = "LOCK TABLE ops_deadletter IN SHARE MODE"
+
+
+def execute(*statements):
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def rows(statement):
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchall()
+
+
+@pytest.fixture(autouse=True)
+def _late_migrations(settings):
+    """Two migrations wait; a lock is waited for a fifth of a second."""
+    settings.MIGRATION_MODULES = {"ops": "ops.tests.late.migrations"}
+    execute("SET lock_timeout = '200ms'")
+    yield
+    execute(
+        "RESET lock_timeout",
+        "DROP INDEX IF EXISTS late_letters, late_jobs",
+        "ALTER TABLE ops_deadletter DROP COLUMN IF EXISTS late",
+        "DELETE FROM django_migrations WHERE name LIKE '900%'",
+    )
+
+
+@contextmanager
+def held_by_another(*statements, until=lambda: False):
+    """Another session has executed them in a transaction that stays open: until something is
+    true, or to the end of the context."""
+    taken, done = threading.Event(), threading.Event()
+
+    def hold():
+        try:
+            with transaction.atomic():
+                execute(*statements)
+                taken.set()
+                while not (until() or done.wait(0.02)):
+                    pass
+        finally:
+            connection.close()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert taken.wait(30)
+    try:
+        yield
+    finally:
+        done.set()
+        holder.join()
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """Those between two tries, in seconds; a list that grows."""
+    found = []
+    monkeypatch.setattr(migrate, "sleep", lambda seconds: (found.append(seconds), sleep(0.3)))
+    return found
+
+
+def index_waits():
+    """An index build has waited for others, and longer than a lock is waited for."""
+    return rows(
+        "SELECT 1 FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted"
+        " AND a.query LIKE 'CREATE INDEX CONCURRENTLY%'"
+        " AND clock_timestamp() - l.waitstart > '500ms'"
+    )
+
+
+def run(**options):
+    out = StringIO()
+    call_command("migrate", "--no-input", stdout=out, no_color=True, **options)
+    return out.getvalue()
+
+
+def applied():
+    names = MigrationRecorder(connection).applied_migrations()
+    return sorted(name for app, name in names if app == "ops" and name.startswith("900"))
+
+
+def indexes():
+    """Those of the late migrations, and whether they are valid."""
+    found = rows(
+        "SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+        " WHERE c.relname IN ('late_letters', 'late_jobs')"
+    )
+    return dict(found)
+
+
+def oid(name):
+    return rows(f"SELECT '{name}'::regclass::oid")[0][0]
+
+
+class TestALockThatIsHeld:
+    def test_is_tried_for_again_until_it_is_free(self, pauses):
+        with held_by_another(LOCK, until=lambda: len(pauses) == 2):
+            told = run(tries=20)
+
+        assert applied() == [COLUMN, INDEXES]
+        assert pauses == [0.5, 1.0]
+        assert re.search(rf"ops.{COLUMN} gave up after \d\.\d s: others hold a lock", told)
+        assert "Try 3 of 20 follows in 1 s." in told
+        assert re.search(r"The oldest transaction is \d+ s old: pid \d+, notevault, idle in", told)
+
+    def test_lets_those_behind_through_between_two_tries(self, pauses):
+        """Who reads the table while it is tried for is answered before it is had."""
+        read = []
+
+        def read_between():
+            if pauses and not read:
+                read.extend(rows("SELECT count(*) FROM ops_deadletter"))
+            return len(pauses) == 3
+
+        with held_by_another(LOCK, until=read_between):
+            run(tries=30)
+
+        assert read == [(0,)]
+        assert applied() == [COLUMN, INDEXES]
+
+    def test_is_given_up_in_one_sentence_and_nothing_is_done(self, pauses):
+        with held_by_another(LOCK), pytest.raises(CommandError) as refusal:
+            run(tries=2)
+
+        assert str(refusal.value).startswith(f"ops.{COLUMN} gave up after ")
+        assert "That was try 2 of 2." in str(refusal.value)
+        assert pauses == [0.5]
+        assert applied() == []
+        assert not rows(
+            "SELECT 1 FROM information_schema.columns"
+            " WHERE table_name = 'ops_deadletter' AND column_name = 'late'"
+        )
+
+    def test_is_no_excuse_for_another_error(self, monkeypatch):
+        def fail(*_, **__):
+            raise OperationalError("the disk is full")
+
+        monkeypatch.setattr(migrate.migrate.Command, "handle", fail)
+
+        with pytest.raises(OperationalError, match="disk"):
+            run()
+
+
+class TestAnIndexBesideTraffic:
+    def test_waits_longer_than_a_lock_is_waited_for(self):
+        """For a transaction that is older; nobody stands behind it."""
+        run(app_label="ops", migration_name=COLUMN)
+        with held_by_another("UPDATE ops_deadletter SET task = task", until=index_waits):
+            told = run(tries=1)
+
+        assert "gave up" not in told
+        assert indexes() == {"late_letters": True, "late_jobs": True}
+        assert rows("SHOW lock_timeout") == [("3s",)]
+
+    @pytest.mark.parametrize("name", ["late_letters", "late_jobs"])
+    def test_that_was_left_unfinished_is_made_anew(self, name):
+        run()
+        MigrationRecorder(connection).record_unapplied("ops", INDEXES)
+        execute(f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{name}'::regclass")
+
+        told = run()
+
+        assert f"Dropped {name}, an index that an earlier try left unfinished." in told
+        assert indexes() == {"late_letters": True, "late_jobs": True}
+        assert applied() == [COLUMN, INDEXES]
+
+    def test_that_was_finished_is_kept_by_the_next_try(self):
+        run()
+        MigrationRecorder(connection).record_unapplied("ops", INDEXES)
+        execute("DROP INDEX late_jobs")
+        before = oid("late_letters")
+
+        run()
+
+        assert oid("late_letters") == before
+        assert indexes() == {"late_letters": True, "late_jobs": True}
+
+    def test_of_nobody_s_migration_is_left_alone(self):
+        run()
+        execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'late_jobs'::regclass")
+
+        assert "Dropped" not in run()
+        assert indexes()["late_jobs"] is False
+
+    def test_is_not_touched_by_a_look_at_the_plan(self):
+        run()
+        MigrationRecorder(connection).record_unapplied("ops", INDEXES)
+        execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'late_jobs'::regclass")
+
+        assert "Dropped" not in run(plan=True)
+        assert indexes()["late_jobs"] is False
+
+
+class TestTries:
+    @pytest.mark.parametrize("given", ["0", "x", "-1", "٣"])
+    def test_are_a_whole_number(self, given):
+        with pytest.raises(CommandError, match="a whole number from 1 to 1000"):
+            call_command("migrate", "--tries", given)
