@@ -38,7 +38,8 @@ class Changes:
         if wanted.part == "scale":
             return self._scale(wanted, body)
         if wanted.kind.name == "SelfSubjectAccessReview":
-            return dict(body, status={"allowed": True})
+            reviewed: Object = {**body, "status": {"allowed": True}}
+            return reviewed
         if method == "DELETE":
             return self._delete(wanted, is_dry=is_dry)
         if method == "POST":
