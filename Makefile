@@ -14,8 +14,8 @@ DEMO := $(LOCAL) $(RUN) manage.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo clean-demo test full lint types imports migrations deploy-check schema \
-	monitoring fuzz chaos bench pgbouncer k8s image load load-full rollout format migrate lock \
-	install hooks check
+	monitoring fuzz chaos bench pgbouncer k8s image load load-full rollout guide-check format \
+	migrate lock install hooks check
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -92,6 +92,9 @@ load-full: .venv/local .venv-load/ready ## The guide's stages; BASE_URL=https://
 
 rollout: .venv/local ## Replace every process under load, a migration in the middle (needs nginx)
 	@$(LOCAL) DATA_DIR=.data/rollout LOG_LEVEL=error $(RUN) -m deploy.rollout $(ARGS)
+
+guide-check: .venv/local .venv-deploy/deploy ## Every command of the guide and README; ARGS="--only 'phase 2'"
+	@DJANGO_READ_DOT_ENV=false $(RUN) -m deploy.guide.check $(ARGS)
 
 format: .venv/test ## Rewrite the code in the house's format
 	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format .
