@@ -72,10 +72,12 @@ COPY ops ops
 COPY payments payments
 COPY deploy/gunicorn.conf.py deploy/gunicorn.conf.py
 COPY deploy/image/entrypoint.sh deploy/image/healthcheck.py deploy/image/
-# No server is asked: settings only want to see an address.
+# No server is asked: settings only want to see an address. Source maps are named by other files
+# until all are collected.
 RUN DJANGO_SETTINGS_MODULE=notevault.settings.base DATABASE_URL=postgresql://nobody@localhost/none \
     /opt/venv/bin/python -B manage.py collectstatic --no-input --verbosity 0 \
-        --ignore "*.map" --ignore redoc --ignore rest_framework \
+        --ignore redoc --ignore rest_framework \
+    && find staticfiles -name "*.map*" -delete \
     && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /app
 
 # Debian with Python, and without what installs or builds anything.

@@ -8,11 +8,10 @@ it could not, or with IF NOT EXISTS it would take the broken one for its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
-from django.db.migrations.migration import Migration
 
 _CREATED = re.compile(
     r'CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?"?(\w+)"?',
@@ -23,33 +22,28 @@ _UNFINISHED = """
 SELECT c.relname FROM pg_index i
 JOIN pg_class c ON c.oid = i.indexrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT i.indisvalid AND n.nspname = current_schema() AND c.relname = ANY(%s)
+WHERE NOT i.indisvalid AND n.nspname = current_schema()
   AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = c.oid)
 ORDER BY 1
 """
 
 
-def drop_those_of(executor: MigrationExecutor, migrations: Iterable[Migration]) -> list[str]:
-    """Drop those that these migrations are going to make; their names."""
-    found = _unfinished(executor.connection, list(_names(executor, migrations)))
-    with executor.connection.cursor() as cursor:
+def drop_those_of_waiting_migrations(connection: BaseDatabaseWrapper) -> list[str]:
+    """Drop each that a migration which is not applied is going to make; their names."""
+    with connection.cursor() as cursor:
+        cursor.execute(_UNFINISHED)
+        found = [name for (name,) in cursor.fetchall()]
+        if found:  # seldom, and what migrations make takes seconds to find out
+            wanted = set(_wanted(MigrationExecutor(connection)))
+            found = [name for name in found if name in wanted]
         for name in found:
-            quoted = executor.connection.ops.quote_name(name)
-            cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {quoted}")
+            cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {connection.ops.quote_name(name)}")
     return found
 
 
-def _names(executor: MigrationExecutor, migrations: Iterable[Migration]) -> Iterable[str]:
+def _wanted(executor: MigrationExecutor) -> Iterator[str]:
     """A migration that makes an index beside traffic is not atomic."""
-    for migration in migrations:
+    for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes()):
         if not migration.atomic:
             for statement in executor.loader.collect_sql([(migration, False)]):
                 yield from _CREATED.findall(statement)
-
-
-def _unfinished(connection: BaseDatabaseWrapper, names: list[str]) -> list[str]:
-    if not names:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(_UNFINISHED, [names])
-        return [name for (name,) in cursor.fetchall()]

@@ -10,8 +10,8 @@ from typing import Any
 import django
 from django.core.exceptions import ImproperlyConfigured
 
-SECONDS_A_REPLACEMENT = 45
-OTHER_SECONDS = 240
+SECONDS_A_REPLACEMENT = 60
+OTHER_SECONDS = 600
 
 ABOUT = (
     "Play a roll-out on this machine: a real nginx before two gunicorns of the previous release, "

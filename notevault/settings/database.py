@@ -16,6 +16,9 @@ ENGINE = "notevault.db"
 SCHEMES = {"postgres", "postgresql"}
 # The API answers within six seconds; whoever waits longer gets a connection too late.
 LONGEST_POOL_WAIT_S = 5
+# The pool tries again after 1, 2, 4, … s; what it has given up it opens when it is next asked.
+# With its own five minutes it would heal as long after an outage as that has lasted.
+RECONNECT_FOR_S = 5
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,13 @@ def pool_options(size: int, timeout_s: int) -> dict[str, Any]:
     """At most `size` connections a process; a request waits `timeout_s` for one, or 5."""
     if size < 1 or timeout_s < 1:
         raise ImproperlyConfigured("connection_limit and pool_timeout must be at least 1")
-    wait_s = min(timeout_s, LONGEST_POOL_WAIT_S)
-    return {"pool": {"min_size": 1, "max_size": size, "timeout": wait_s}}
+    pool = {
+        "min_size": 1,
+        "max_size": size,
+        "timeout": min(timeout_s, LONGEST_POOL_WAIT_S),
+        "reconnect_timeout": RECONNECT_FOR_S,
+    }
+    return {"pool": pool}
 
 
 def _parts_of(url: str) -> SplitResult:

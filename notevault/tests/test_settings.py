@@ -323,7 +323,12 @@ class TestDatabaseUrl:
         assert (config["ENGINE"], config["NAME"]) == ("notevault.db", "notes")
         assert (config["USER"], config["PASSWORD"]) == ("nina", "p@ss/word")
         assert (config["HOST"], int(config["PORT"])) == ("db.example.com", 6543)
-        assert config["OPTIONS"]["pool"] == {"min_size": 1, "max_size": 8, "timeout": 5}
+        assert config["OPTIONS"]["pool"] == {
+            "min_size": 1,
+            "max_size": 8,
+            "timeout": 5,
+            "reconnect_timeout": 5,
+        }
         assert (config["CONN_MAX_AGE"], config["CONN_HEALTH_CHECKS"]) == (0, True)
 
     @pytest.mark.parametrize(
@@ -378,7 +383,7 @@ class TestDatabaseUrl:
         ],
     )
     def test_maps_prisma_s_pool(self, query, pool):
-        assert self.read(query)["OPTIONS"]["pool"] == pool
+        assert self.read(query)["OPTIONS"]["pool"] == {**pool, "reconnect_timeout": 5}
 
     @pytest.mark.parametrize(
         "query",

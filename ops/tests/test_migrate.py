@@ -13,7 +13,9 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
+from ops import unfinished_indexes
 from ops.management.commands import migrate
+from ops.tests.own_database import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -182,7 +184,7 @@ class TestAnIndexBesideTraffic:
 
         told = run()
 
-        assert f"Dropped {name}, an index that an earlier try left unfinished." in told
+        assert f"Dropped {name}, which an earlier try left unfinished." in told
         assert indexes() == {"late_letters": True, "late_jobs": True}
         assert applied() == [COLUMN, INDEXES]
 
@@ -203,6 +205,29 @@ class TestAnIndexBesideTraffic:
 
         assert "Dropped" not in run()
         assert indexes()["late_jobs"] is False
+
+    def test_that_another_session_is_building_is_left_to_it(self):
+        run(app_label="ops", migration_name=COLUMN)
+
+        def build():
+            try:
+                execute(
+                    "SET lock_timeout = 0",
+                    "CREATE INDEX CONCURRENTLY late_letters ON ops_deadletter (late)",
+                    "RESET lock_timeout",
+                )
+            finally:
+                connection.close()
+
+        builder = threading.Thread(target=build)
+        with held_by_another("UPDATE ops_deadletter SET task = task"):
+            builder.start()
+            wait_for(index_waits)
+            dropped = unfinished_indexes.drop_those_of_waiting_migrations(connection)
+        builder.join()
+
+        assert dropped == []
+        assert indexes() == {"late_letters": True}
 
     def test_is_not_touched_by_a_look_at_the_plan(self):
         run()

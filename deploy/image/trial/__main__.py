@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from deploy.image.trial import contents, database, namespaces, roles
+from deploy.image.trial import contents, database, namespaces, pooler, roles
 from deploy.image.trial.building import Workshop
 from deploy.image.trial.report import Report, TrialFailed
 from deploy.image.trial.runtime import Image
@@ -95,6 +95,7 @@ def try_image(report: Report, workshop: Workshop) -> None:
     try:
         with (
             workshop.mounted(SERVICE) as root,
+            workshop.mounted(POOLER) as pooler_root,
             database.serving(port := free_port()) as url,
             bucket() as store,
         ):
@@ -109,6 +110,8 @@ def try_image(report: Report, workshop: Workshop) -> None:
             roles.try_web(stage)
             roles.try_worker(stage)
             roles.try_nightly(stage, "s3")
+            pooler_image = Image(pooler_root, workshop.config(POOLER))
+            pooler.try_pooler(report, pooler_image, folder, url)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -120,9 +123,10 @@ def main(arguments: list[str]) -> int:
         namespaces.demand_programs()
         namespaces.enter(arguments)
         workshop = Workshop(given.folder.resolve())
-        if not given.no_build:
-            build(report, workshop)
-        try_image(report, workshop)
+        with workshop.alone():
+            if not given.no_build:
+                build(report, workshop)
+            try_image(report, workshop)
     except (TrialFailed, EmbeddedPostgresError) as refusal:
         print(refusal, file=sys.stderr)
         return 1

@@ -34,8 +34,13 @@ def set_up() -> None:
 def load_ours() -> None:
     for app in APPS:
         for found in pkgutil.walk_packages(importlib.import_module(app).__path__, f"{app}."):
-            if not set(found.name.split(".")) & set(LEFT_OUT):
+            if not is_left_out(found.name):
                 importlib.import_module(found.name)
+
+
+def is_left_out(name: str) -> bool:
+    app, *rest = name.split(".")
+    return app in APPS and bool(set(rest) & set(LEFT_OUT))
 
 
 def touch_stores() -> None:
@@ -79,7 +84,10 @@ def listed() -> list[str]:
     return sorted(
         name
         for name, module in sys.modules.items()
-        if name.partition(".")[0] in known and getattr(module, "__spec__", None) and name not in CUT
+        if name.partition(".")[0] in known
+        and getattr(module, "__spec__", None)
+        and name not in CUT
+        and not is_left_out(name)
     )
 
 

@@ -82,10 +82,7 @@ class Stage:
         try:
             yield container
         finally:
-            if container.is_running():
-                container.execute("kill", "-KILL", "-1")
-                with suppress(TrialFailed):
-                    container.terminate(10)
+            container.kill()
 
     def ask(
         self, role: str, path: str, *, through_ingress: bool = True
@@ -217,7 +214,7 @@ def try_web(stage: Stage) -> None:
             memory_mb(stage) < 400,
             f"{memory_mb(stage):.0f} MB (PSS)",
         )
-        code, seconds = web.terminate(WEB_GRACE_S + 10)
+        code, seconds = web.stop("TERM", WEB_GRACE_S + 10)
         report.check(
             "web: SIGTERM ends it within its grace, exit 0",
             code == 0 and seconds < WEB_GRACE_S,
@@ -255,7 +252,7 @@ def try_worker(stage: Stage) -> None:
             memory_mb(stage) < 400,
             f"{memory_mb(stage):.0f} MB (PSS)",
         )
-        code, seconds = worker.terminate(WORKER_GRACE_S + 10)
+        code, seconds = worker.stop("TERM", WORKER_GRACE_S + 10)
         report.check(
             "worker: SIGTERM ends it within its grace, exit 0",
             code == 0 and seconds < WORKER_GRACE_S,

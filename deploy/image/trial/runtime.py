@@ -94,16 +94,22 @@ class Container:
     def run(self, seconds: float = 120) -> int:
         return self.start().wait(seconds)
 
-    def terminate(self, seconds: float) -> tuple[int, float]:
-        """SIGTERM to its first process; the exit code, and the seconds until its end."""
+    def stop(self, signal: str, seconds: float) -> tuple[int, float]:
+        """A signal to its first process; the exit code, and the seconds until its end."""
         began = time.monotonic()
-        self._control("kill", self.name, "TERM")
+        self._control("kill", self.name, signal)
         return self.wait(seconds), time.monotonic() - began
 
     def execute(self, *command: str) -> tuple[int, str]:
         """A command beside it, as `docker exec` and a HEALTHCHECK run one."""
         done = self._control("exec", self.name, *command)
         return done.returncode, (done.stdout + done.stderr).strip()
+
+    def kill(self) -> None:
+        """With its first process, the kernel ends the others. Nothing, where it has ended."""
+        if self.process is not None and self.process.poll() is None:
+            self._control("kill", self.name, "KILL")
+            self.process.wait(20)
 
     def is_running(self) -> bool:
         return self.process is not None and self.process.poll() is None

@@ -10,7 +10,6 @@ from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db import OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.migration import Migration
 
 from ops import unfinished_indexes
@@ -58,7 +57,8 @@ class Command(migrate.Command):
         connection = connections[options["database"]]
         for number in range(1, options["tries"] + 1):
             if not (options["plan"] or options["check_unapplied"] or options["fake"]):
-                self.clear_the_way(connection)
+                for name in unfinished_indexes.drop_those_of_waiting_migrations(connection):
+                    self.stdout.write(f"Dropped {name}, which an earlier try left unfinished.")
             try:
                 super().handle(*args, **options)
                 return
@@ -66,12 +66,6 @@ class Command(migrate.Command):
                 if connection.in_atomic_block or not _is_for_a_lock(error):
                     raise
             self.wait_for_the_next(number, options["tries"], connection)
-
-    def clear_the_way(self, connection: BaseDatabaseWrapper) -> None:
-        executor = MigrationExecutor(connection)
-        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        for name in unfinished_indexes.drop_those_of(executor, [step for step, _ in plan]):
-            self.stdout.write(f"Dropped {name}, an index that an earlier try left unfinished.")
 
     def wait_for_the_next(self, number: int, tries: int, connection: BaseDatabaseWrapper) -> None:
         """Pause; CommandError when there is no try left."""
