@@ -86,7 +86,7 @@ def _validated(paths: Sequence[Path], version: str) -> list[str]:
     )
     lines = (done.stdout + done.stderr).splitlines()
     if done.returncode:
-        raise Bad("\n".join(line for line in lines if not line.startswith("INFO")))
+        raise Bad("\n".join(line for line in lines if not line.startswith(("INFO", "WARN"))))
     return lines
 
 
