@@ -21,6 +21,10 @@ ABOUT = (
 )
 
 
+class TookTooLong(BaseException):
+    """Raised by the alarm. No error of the system's kind, which somebody may take for his own."""
+
+
 def main() -> None:
     options = parse(sys.argv[1:])
     try:
@@ -46,7 +50,7 @@ def main() -> None:
         outcome = play.run()
     except (DemoFailed, EmbeddedPostgresError) as failure:
         sys.exit(str(failure))
-    except TimeoutError:
+    except TookTooLong:
         sys.exit(f"The play was broken off: it took over {most_s} s.")
     except KeyboardInterrupt:
         printer.line("\nStopped.")
@@ -84,7 +88,7 @@ def _whole(least: int, most: int) -> Any:
 
 def _stop(number: int, _: Any) -> None:
     if number == signal.SIGALRM:
-        raise TimeoutError
+        raise TookTooLong
     raise KeyboardInterrupt
 
 

@@ -19,7 +19,7 @@ from django.conf import settings
 from notevault.demo.processes import DemoFailed
 
 NAMED_IN = Path("deploy/previous-release")
-COMMAND_WITHIN_S = 300
+COMMAND_WITHIN_S = 600
 GIT_WITHIN_S = 60
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 

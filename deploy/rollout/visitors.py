@@ -95,7 +95,10 @@ class Visitors:
     # Buying
 
     def _order(self) -> Question:
-        buyer, note_id = next(self._carts)
+        cart = next(self._carts, None)
+        if cart is None:  # everybody has bought everything
+            return self._catalogue()
+        buyer, note_id = cart
 
         def judge(answer: Answer) -> str:
             if answer.status != 201:

@@ -58,7 +58,7 @@ def held_by_another(*statements, until=lambda: False):
     def hold():
         try:
             with transaction.atomic():
-                execute(*statements)
+                execute("SET LOCAL idle_in_transaction_session_timeout = 0", *statements)
                 taken.set()
                 while not (until() or done.wait(0.02)):
                     pass
@@ -67,7 +67,7 @@ def held_by_another(*statements, until=lambda: False):
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert taken.wait(30)
+    assert taken.wait(60)
     try:
         yield
     finally:
@@ -222,7 +222,7 @@ class TestAnIndexBesideTraffic:
         builder = threading.Thread(target=build)
         with held_by_another("UPDATE ops_deadletter SET task = task"):
             builder.start()
-            wait_for(index_waits)
+            wait_for(index_waits, seconds=60)
             dropped = unfinished_indexes.drop_those_of_waiting_migrations(connection)
         builder.join()
 
