@@ -13,7 +13,7 @@ from pathlib import Path
 
 from deploy.guide.check.blocks import Block
 
-SECONDS = 180
+SECONDS = 300
 # Around each block. Its own lines keep their numbers: the file begins with as many as the guide
 # has before it.
 BEFORE = """

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SECONDS = 100
+SECONDS = 240
 # The image's arguments (deploy/image/entrypoint.sh), and what it makes of them.
 ARGUMENTS = {
     "migrate": ["migrate", "--no-input"],
