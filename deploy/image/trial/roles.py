@@ -25,7 +25,7 @@ WORKER_GRACE_S = 25 + 3
 START_S = 90
 GOOD_ENVIRONMENT = Path("deploy/check.env")
 WRITING = """
-find / -xdev -type d -writable 2>/dev/null
+find / -xdev -path /tmp -prune -o -type d -writable -print 2>/dev/null
 for folder in / /app /opt/venv /var/tmp /etc /root; do
     (: > $folder/x) 2>/dev/null && echo wrote $folder
 done
