@@ -79,7 +79,7 @@ class Container:
             )
         return self
 
-    def wait(self, seconds: float = 120) -> int:
+    def wait(self, seconds: float = 600) -> int:
         """Its exit code, of which crun's is a copy."""
         if self.process is None:
             raise TrialFailed(f"{self.name} was not started.")
@@ -91,7 +91,7 @@ class Container:
                 f"{self.name} did not end within {seconds} s:\n{self.said()}"
             ) from None
 
-    def run(self, seconds: float = 120) -> int:
+    def run(self, seconds: float = 600) -> int:
         return self.start().wait(seconds)
 
     def stop(self, signal: str, seconds: float) -> tuple[int, float]:
