@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -88,7 +89,9 @@ def list_modules(folder: Path) -> Path:
     )
     if done.returncode != 0:
         raise TrialFailed(done.stderr)
-    path.write_text(done.stdout)
+    # Lines of the log are among them.
+    names = [line for line in done.stdout.splitlines() if re.fullmatch(r"[\w.]+", line)]
+    path.write_text("\n".join(names))
     return path
 
 
