@@ -55,11 +55,13 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
         --disable-pip-version-check --progress-bar off -r /tmp/production.txt
 
 # What is not needed to serve is cut, and what is left is compiled: the root is read-only, so that
-# each start would else compile it anew.
+# each start would else compile it anew. What only backups load is left to them: 10 MB for a second
+# a night.
 FROM packages AS pruned
 COPY deploy/image/prune.py /tmp/prune.py
 RUN python3.11 /tmp/prune.py /opt/venv \
-    && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
+    && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+        -x "/(aiobotocore|botocore|gcsfs|google|grpc|oauthlib|proto)/" /opt/venv/lib
 
 # Our code, with the files that the admin and the API's documentation are made of.
 FROM packages AS code
@@ -92,8 +94,7 @@ RUN apt-get update \
     && groupadd --gid 10001 notevault \
     && useradd --uid 10001 --gid 10001 --home-dir /nonexistent --no-create-home \
         --shell /usr/sbin/nologin notevault \
-    && sh /tmp/shrink_system.sh \
-    && rm /tmp/shrink_system.sh
+    && sh /tmp/shrink_system.sh
 
 # PgBouncer as Debian 12 has it. Version 1.18 has what this service uses: transaction pooling, SCRAM
 # and TLS. Prepared statements, which need 1.21, the service turns off behind it. The binary is
@@ -114,7 +115,7 @@ RUN apt-get update \
     && apt-get upgrade -y --no-install-recommends \
     && apt-get install -y --no-install-recommends \
         ca-certificates libc-ares2 libevent-2.1-7 libpam0g libssl3 libsystemd0 tini \
-    && rm -rf /var/lib/apt/lists/* \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
     && groupadd --gid 10001 pgbouncer \
     && useradd --uid 10001 --gid 10001 --home-dir /nonexistent --no-create-home \
         --shell /usr/sbin/nologin pgbouncer

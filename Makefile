@@ -29,9 +29,9 @@ clean-demo: ## Remove what the demo made
 test: .venv/test ## Set everything up and pass the tests
 	@$(RUN) -m pytest $(ARGS)
 
-full: .venv/test ## Every test, also the slow ones
-	@$(RUN) -m pytest -m "not monitoring" $(ARGS)
-	@$(MAKE) fuzz
+full: .venv/test ## Every test and every play, also the slow ones: an hour
+	@$(RUN) -m pytest -m "not monitoring and not k8s"
+	@for target in fuzz chaos rollout load pgbouncer image; do $(MAKE) $$target || exit 1; done
 
 lint: .venv/test ## Style and bugs (ruff)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -27,7 +27,11 @@ from pin import OVERLAYS
 from secret_values import Refused
 
 SERVICE, PGBOUNCER, BACKUP = "notevault-secrets", "notevault-pgbouncer", "notevault-backup"
-RESTART = "kubectl -n {} rollout restart deployment/notevault-api deployment/notevault-worker"
+# Who reads which, and only when it starts. A backup's pod starts with each backup.
+READERS = {
+    PGBOUNCER: ("deployment/notevault-pgbouncer",),
+    SERVICE: ("deployment/notevault-api", "deployment/notevault-worker"),
+}
 
 
 def wanted(given: Mapping[str, str], *, scram: str) -> dict[str, dict[str, str]]:
@@ -133,14 +137,21 @@ def create(arguments: argparse.Namespace) -> None:
         for name, keys in secrets.items():
             print(f"{name}: new: {', '.join(sorted(keys))}")
         return
-    changes = [
-        put(kubectl, name, keys, drop=arguments.drop, dry_run=arguments.dry_run)
+    changed = [
+        name
         for name, keys in secrets.items()
+        if put(kubectl, name, keys, drop=arguments.drop, dry_run=arguments.dry_run)
     ]
     if arguments.dry_run:
         print("Dry run: nothing was changed.")
-    elif any(changes):
-        print(f"Pods read them when they start: {RESTART.format(kubectl.namespace)}")
+    elif restart := restart_of(changed, namespace=kubectl.namespace):
+        print(f"Pods read them when they start: {restart}")
+
+
+def restart_of(changed: Sequence[str], *, namespace: str) -> str:
+    """The command that lets pods read what was changed; nothing where none has to."""
+    readers = [reader for name, found in READERS.items() if name in changed for reader in found]
+    return f"kubectl -n {namespace} rollout restart {' '.join(readers)}" if readers else ""
 
 
 def parser() -> argparse.ArgumentParser:

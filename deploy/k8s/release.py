@@ -41,6 +41,8 @@ REST = f"{COMPONENT} notin (namespace,ground,migrate)"
 MIGRATE_WITHIN_S = 3700
 ROLL_OUT_WITHIN_S = 900
 LOOK_EVERY_S = 2.0
+# As long as a first pod of the release before takes to be ready again.
+STALE_WITHIN_S = 120
 
 
 class Failed(Exception):
@@ -140,6 +142,19 @@ def watch(kubectl: Kubectl, name: str) -> None:
     )
 
 
+def watch_undone(kubectl: Kubectl, name: str) -> None:
+    """As watch(), but patient: after a roll-out that came to nothing, the Deployment goes on
+    saying so until a first pod is ready again, and `rollout status` believes it."""
+    deadline = time.monotonic() + STALE_WITHIN_S
+    while True:
+        try:
+            return watch(kubectl, name)
+        except KubectlFailed:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(LOOK_EVERY_S)
+
+
 def release(arguments: argparse.Namespace) -> None:
     kubectl = Kubectl(namespace_of(arguments.overlay), arguments.context)
     with overlay_of(arguments) as overlay:
@@ -177,7 +192,7 @@ def undo(arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         return
     for name in names:
-        watch(kubectl, name)
+        watch_undone(kubectl, name)
     smoke.look(kubectl, host=smoke.host_of(arguments.overlay))
     step("undone; set the overlay's images back too, or the next release brings them again")
 

@@ -29,7 +29,8 @@ SMOKE_SECONDS, SMOKE_RATE = 6, 8.0
 
 def main(given: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(given)
-    signal.signal(signal.SIGTERM, _stop)
+    for number in (signal.SIGTERM, signal.SIGINT):  # the second may have been ignored before us
+        signal.signal(number, _stop)
     for name, value in OWN_DATA.items():
         os.environ.setdefault(name, value)
     django.setup()

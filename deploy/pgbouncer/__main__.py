@@ -31,8 +31,8 @@ def main(words: Sequence[str]) -> int:
     parser = ArgumentParser(
         prog="make pgbouncer",
         description="Start PostgreSQL and, before it, a PgBouncer with the shipped "
-        "configuration; pass the whole test suite and the demo through it; stop both.",
-        epilog='Other arguments go to pytest, and then the demo is left out: ARGS="ops -k worker".',
+        "configuration; pass the whole test suite, the demo and drills through it; stop both.",
+        epilog='Others go to pytest, and demo and drills are left out: ARGS="ops -k worker".',
         allow_abbrev=False,
     )
     only = parser.add_mutually_exclusive_group()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -77,14 +78,11 @@ class Pooler:
 
     def start(self) -> None:
         """Afterwards it accepts. PoolerFailed when it ends instead."""
-        program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
-        if program is None:
-            raise PoolerFailed("pgbouncer is missing. On Debian: apt-get install pgbouncer")
         owner = self.folder.stat()
         is_root = os.geteuid() == 0
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                [program, self.folder / "pgbouncer.ini"],
+                [find_program(), self.folder / "pgbouncer.ini"],
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -173,17 +171,32 @@ class Pooler:
         return f"{self._given('USER')}:{quote(self._given('PASSWORD'), safe='')}"
 
 
+def find_program() -> str:
+    found = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    if found is None:
+        raise PoolerFailed("pgbouncer is missing. On Debian: apt-get install pgbouncer")
+    return found
+
+
 @contextmanager
 def running(base_dir: Path) -> Iterator[Pooler]:
-    """Both stop when it ends; the server's data stay in `base_dir`."""
-    pooler = Pooler(embedded.server(base_dir))
-    try:
-        pooler.prepare()
-        pooler.start()
-        yield pooler
-    finally:
-        pooler.stop()
-        pooler.server.stop()
+    """Both stop when it ends; the server's data stay in `base_dir`. PoolerFailed when another one
+    runs there."""
+    base_dir.mkdir(parents=True, exist_ok=True)
+    with (base_dir / "pgbouncer.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PoolerFailed(f"Another one runs in {base_dir}. Set DATA_DIR.") from None
+        find_program()
+        pooler = Pooler(embedded.server(base_dir))
+        try:
+            pooler.prepare()
+            pooler.start()
+            yield pooler
+        finally:
+            pooler.stop()
+            pooler.server.stop()
 
 
 def free_port() -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from deploy.rollout.releases import Release
 from notevault.chaos import books, referee
@@ -49,6 +51,8 @@ def judge(
     release prove the ledger."""
     findings, state = _converge(sandbox, records)
     deliveries = sandbox.list_all("/events")
+    with ThreadPoolExecutor() as proving:
+        complaints = list(proving.map(partial(_prove, environment=environment), releases))
     return Verdict(
         captured=sum(payment.is_captured for payment in state.gateway_payments),
         accesses=len(state.accesses),
@@ -60,7 +64,7 @@ def judge(
             if event["state"] != "delivered" or event["attempts"] != 1
         ],
         findings=findings,
-        ledger="\n".join(filter(None, [_prove(each, environment) for each in releases])),
+        ledger="\n".join(filter(None, complaints)),
     )
 
 
@@ -75,7 +79,7 @@ def _converge(sandbox: Sandbox, records: Records) -> tuple[list[Finding], State]
         time.sleep(LOOK_EVERY_S)
 
 
-def _prove(release: Release, environment: Mapping[str, str]) -> str:
+def _prove(release: Release, *, environment: Mapping[str, str]) -> str:
     """What its verify_ledger complains of, or nothing."""
     try:
         release.manage("verify_ledger", environment=environment)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +76,8 @@ def previous(home: Path) -> Release:
     """
     commit = named_commit(settings.BASE_DIR / NAMED_IN)
     tree = home / f"release-{commit[:12]}"
-    if not (tree / "manage.py").exists():
-        tree.mkdir(parents=True, exist_ok=True)
-        with tarfile.open(fileobj=BytesIO(_archive(commit))) as archive:
-            archive.extractall(tree, filter="data")
+    if not tree.exists():
+        _unpack(commit, tree)
     return Release(f"the previous release ({commit[:12]})", tree)
 
 
@@ -95,6 +92,16 @@ def named_commit(file: Path) -> str:
             f"{NAMED_IN} must name the previous release by one whole commit id of 40 hex digits."
         )
     return words[0]
+
+
+def _unpack(commit: str, tree: Path) -> None:
+    """Whole, or not there."""
+    archive = _archive(commit)
+    part = tree.with_name(f"{tree.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    subprocess.run(["tar", "-x", "-C", str(part)], input=archive, check=True)  # noqa: S607
+    part.rename(tree)
 
 
 def _archive(commit: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -243,6 +244,19 @@ class TestRotation:
         told = create_secrets.differences({"a": "secret-1", "b": "x"}, {"a": "secret-2", "c": "x"})
 
         assert told == "new: b; changed: a; dropped: c"
+
+    @pytest.mark.parametrize(
+        ("changed", "readers"),
+        [
+            ("notevault-secrets", ["notevault-api", "notevault-worker"]),
+            ("notevault-pgbouncer", ["notevault-pgbouncer"]),
+            ("notevault-backup", []),
+        ],
+    )
+    def test_restarts_who_reads_what_was_changed(self, changed, readers):
+        command = create_secrets.restart_of([changed], namespace="shop")
+
+        assert re.findall(r"deployment/(\S+)", command) == readers
 
     def test_is_refused_by_the_server_if_somebody_was_faster(self):
         found = {"metadata": {"resourceVersion": "41"}}

@@ -34,6 +34,14 @@ def minutes(schedule):
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
+class TestPriorities:
+    def test_say_nothing_that_the_server_drops(self, overlay):
+        """`globalDefault: false` is not stored, so each apply would set it again."""
+        for priority in rendered(overlay).of("PriorityClass"):
+            assert "globalDefault" not in priority
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
 class TestEveryWorkload:
     def test_is_restricted(self, overlay):
         for workload in rendered(overlay).workloads():

@@ -1,8 +1,9 @@
 """Hashing a password takes a core a seventh of a second, on purpose. A rush of sign-ins must
-leave threads for everybody else."""
+leave threads, and the processor, to everybody else."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -12,6 +13,9 @@ from notevault.kit.bulkhead import Bulkhead, Full
 from notevault.kit.errors import DomainError
 
 places = Bulkhead(settings.WEB_THREADS // 2)
+# A process hashes one password after the other. Several at once are no sooner done where a pod
+# has a core or less, and share it with every other request. Who waits here has a place, so few do.
+turn = threading.Lock()
 
 
 class TooManyAtOnce(DomainError):

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from notevault.db import pgbouncer
-from ops.backup.database import at
+from ops.backup.database import Database, at
 
 
 def database_url(**parameters: str) -> str:
@@ -28,7 +28,9 @@ def direct_url() -> str:
     """Of the same database for libpq, and past PgBouncer where it is between: for what needs a
     session, such as pg_dump and the options of a session."""
     if pgbouncer.is_between():
-        return at(settings.BACKUP_DATABASE_URL).named(connection.settings_dict["NAME"]).url()
+        known = at(settings.BACKUP_DATABASE_URL).named(connection.settings_dict["NAME"])
+        # Whoever asks has options of its own, and libpq reads no space in a URL as we write it.
+        return Database({**known.parameters, "options": ""}).url()
     return database_url()
 
 

@@ -79,7 +79,7 @@ class Container:
             )
         return self
 
-    def wait(self, seconds: float = 120) -> int:
+    def wait(self, seconds: float = 600) -> int:
         """Its exit code, of which crun's is a copy."""
         if self.process is None:
             raise TrialFailed(f"{self.name} was not started.")
@@ -91,7 +91,7 @@ class Container:
                 f"{self.name} did not end within {seconds} s:\n{self.said()}"
             ) from None
 
-    def run(self, seconds: float = 120) -> int:
+    def run(self, seconds: float = 600) -> int:
         return self.start().wait(seconds)
 
     def stop(self, signal: str, seconds: float) -> tuple[int, float]:
@@ -102,7 +102,10 @@ class Container:
 
     def execute(self, *command: str) -> tuple[int, str]:
         """A command beside it, as `docker exec` and a HEALTHCHECK run one."""
-        done = self._control("exec", self.name, *command)
+        path = self.folder / self.name / "exec.json"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(self._process(list(command))))
+        done = self._control("exec", "--process", str(path), self.name)
         return done.returncode, (done.stdout + done.stderr).strip()
 
     def kill(self) -> None:
@@ -125,8 +128,6 @@ class Container:
 
     def _specification(self) -> dict[str, Any]:
         config = self.image.config
-        uid, gid = self.image.user
-        given = [f"{name}={value}" for name, value in self.environment.items()]
         binds = [
             {"destination": inside, "type": "bind", "source": str(path), "options": ["bind", "ro"]}
             for path, inside in self.binds.items()
@@ -135,18 +136,23 @@ class Container:
         kinds = ("pid", "ipc", "uts", "mount")
         return {
             "ociVersion": "1.0.0",
-            "process": {
-                "terminal": False,
-                "user": {"uid": uid, "gid": gid},
-                "args": [*entrypoint, *self.words],
-                "env": [*config["Env"], *given],
-                "cwd": config["WorkingDir"],
-                "capabilities": {},
-                "noNewPrivileges": True,
-                "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 4096, "soft": 4096}],
-            },
+            "process": self._process([*entrypoint, *self.words]),
             "root": {"path": str(self.image.root), "readonly": True},
             "hostname": self.name,
             "mounts": [*MOUNTS, *binds],
             "linux": {"namespaces": [{"type": kind} for kind in kinds]},
+        }
+
+    def _process(self, arguments: list[str]) -> dict[str, Any]:
+        uid, gid = self.image.user
+        given = [f"{name}={value}" for name, value in self.environment.items()]
+        return {
+            "terminal": False,
+            "user": {"uid": uid, "gid": gid},
+            "args": arguments,
+            "env": [*self.image.config["Env"], *given],
+            "cwd": self.image.config["WorkingDir"] or "/",
+            "capabilities": {},
+            "noNewPrivileges": True,
+            "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 4096, "soft": 4096}],
         }
