@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.guide.check.blocks import BadMarkdown, Block, read
-from deploy.guide.check.inspection import is_wanted, only_sets
+from deploy.guide.check.inspection import in_psql, is_wanted, only_sets
 
 
 def blocks_of(text: str, folder: Path) -> list[Block]:
@@ -77,3 +77,14 @@ class TestOnly:
         assert is_wanted(block, "phase 2")
         assert is_wanted(block, "kubernetes.md")
         assert not is_wanted(block, "phase 3")
+
+
+class TestStatements:
+    def test_keep_their_lines_and_are_taken_back(self) -> None:
+        block = Block(Path("x.md"), 10, "sql", "SELECT 1;\nSELECT 2;", ())
+
+        run = in_psql(block)
+
+        assert run.text.splitlines()[10 - run.line] == "SELECT 1;"
+        assert "--command BEGIN" in run.text
+        assert "--command ROLLBACK" in run.text

@@ -111,8 +111,6 @@ def _tell(checked: Checked) -> None:
         print(f"{kind:16} {block.place:34} {outcome.seconds:5.1f} s  {what}", flush=True)
         return
     print(f"{'FAILED':16} {block.path}:{outcome.line}  {outcome.error}", flush=True)
-    if not is_command(block) and block.language != OUTPUT:
-        return
     for line in outcome.output.splitlines()[-TAIL:]:
         print(f"    | {line}")
 

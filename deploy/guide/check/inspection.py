@@ -13,7 +13,12 @@ from deploy.guide.check.blocks import Block
 from deploy.guide.check.shell import Outcome, Shell
 
 COMMANDS = ("bash", "sh")
-OUTPUT = "output"
+OUTPUT, SQL = "output", "sql"
+# On the demo's database, and taken back.
+IN_PSQL = (
+    'psql --quiet --set ON_ERROR_STOP=1 --dbname "$GUIDE_PGUSER" '
+    "--command BEGIN --file - --command ROLLBACK <<'END-OF-SQL'"
+)
 _SETTING = re.compile(
     r"(export )?[A-Za-z_]\w*=\S*( *#.*)?|(export )?[A-Za-z_]\w*=(\"[^\"`$(]*\"|'[^']*')( *#.*)?"
 )
@@ -40,6 +45,12 @@ def only_sets(block: Block) -> bool:
     return is_command(block) and all(_SETTING.fullmatch(line) for line in lines)
 
 
+def in_psql(block: Block) -> Block:
+    """Its statements keep their lines: psql is called where the fence stands."""
+    text = f"{IN_PSQL}\n{block.text}\nEND-OF-SQL"
+    return replace(block, line=block.line - 1, language="bash", text=text)
+
+
 def is_wanted(block: Block, words: str) -> bool:
     """Whether the words are in a heading above it, or in its file's name."""
     above = " / ".join((str(block.path), *block.headings)).casefold()
@@ -60,6 +71,8 @@ def inspect(
             continue
         if is_command(block):
             checked = last = Checked(block, shell.run(block))
+        elif block.language == SQL:
+            checked = Checked(block, shell.run(in_psql(block)))
         elif block.language == OUTPUT:
             checked = Checked(block, _compared(block, last))
         else:

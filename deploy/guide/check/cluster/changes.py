@@ -58,7 +58,7 @@ class Changes:
             body["spec"] = self._spec_of_cron_job(body)
         self._demand_keys(body)
         if is_dry:
-            return body
+            return dict(body)
         return self._run_job(body) if body["kind"] == "Job" else self.store.put(body)
 
     def _update(self, method: str, wanted: Wanted, body: Any, *, is_dry: bool) -> Object:
