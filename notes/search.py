@@ -1,7 +1,10 @@
 """Search of the catalogue: words by full text, slips of the pen by trigrams.
 
 Two expression indexes of Note carry it (`note_words`, `note_trigrams`); no column has to be
-kept in step. Read what the lists give inside of `forgiving()`.
+kept in step. A phrase costs a second parse of each text that has its words, and a word that
+many share a row for each, so what one search may cost is bounded: in rows and in time.
+
+Call the lists, and read what they give, inside of `searching()`.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from django.contrib.postgres.search import (
     TrigramWordSimilarity,
 )
 from django.db import connection, transaction
-from django.db.models import F, FloatField, IntegerField, QuerySet
+from django.db.models import FloatField, Func, IntegerField, QuerySet, TextField
 from django.db.models.functions import Cast, Round
 
 from notes import selectors
@@ -27,6 +30,9 @@ from notevault.kit.pagination import Sort
 
 BY_RELEVANCE = Sort("relevance")
 # Of a word that half of the catalogue has, the best sold are ranked; nobody pages further.
+# Of a word that most of the catalogue has, so many notes are looked at, and the best sold of
+# them ranked; nobody pages further.
+MOST_SEEN = 2000
 MOST_RANKED = 500
 # With this many notes that hold the very words, nobody looks for others spelt nearly so.
 PLENTY = 20
@@ -36,13 +42,18 @@ MOST_SUGGESTIONS = 8
 LEAST_NEARNESS = 0.45
 
 
+LONGEST_MS = 1500
+
+
 @contextmanager
-def forgiving() -> Iterator[None]:
-    """For one transaction, so that it holds behind pgbouncer and ends with it."""
+def searching() -> Iterator[None]:
+    """Forgives misspelling, and not much time. For one transaction, so that it holds behind
+    pgbouncer and ends with it."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            "SELECT set_config('pg_trgm.word_similarity_threshold', %s, true)",
-            [str(LEAST_NEARNESS)],
+            "SELECT set_config('pg_trgm.word_similarity_threshold', %s, true),"
+            " set_config('statement_timeout', %s, true)",
+            [str(LEAST_NEARNESS), str(LONGEST_MS)],
         )
         yield
 
@@ -55,9 +66,9 @@ def list_found(*, q: str, **filters: Any) -> Rows:
     those of `list_published`.
     """
     on_sale = selectors.published(**filters)
-    by_words = on_sale.alias(words=SEARCHED_WORDS).filter(words=_query(q))
+    by_words = _with_words(on_sale, q)
     hits = _best_sold(by_words)
-    if not _is_exact(q) and not by_words[PLENTY - 1 : PLENTY].exists():
+    if _may_be_misspelt(q) and not by_words[PLENTY - 1 : PLENTY].exists():
         hits = hits.union(_best_sold(_similar(on_sale, q)))
     found = selectors.rows_of(Note.objects.filter(pk__in=hits))
     ranked: Rows = found.annotate(relevance=_relevance(q))
@@ -66,15 +77,26 @@ def list_found(*, q: str, **filters: Any) -> Rows:
 
 def list_suggestions(q: str) -> list[str]:
     """At most eight titles of notes on sale that begin like `q` or hold it, the nearest first."""
-    similar = (
-        _similar(Note.objects.published(), q)
+    if not _has_letters(q):
+        return []
+    some = _similar(Note.objects.published(), q).values("pk")[:MOST_RANKED]
+    nearest = (
+        Note.objects.filter(pk__in=some)
         .alias(nearness=TrigramWordSimilarity(q, "title"))
+        .filter(nearness__gte=LEAST_NEARNESS)
         .order_by("-nearness", "-sales_count", "-id")
     )
     titles: dict[str, str] = {}
-    for title in similar.values_list("title", flat=True)[: 4 * MOST_SUGGESTIONS]:
+    for title in nearest.values_list("title", flat=True)[: 4 * MOST_SUGGESTIONS]:
         titles.setdefault(title.casefold(), title)
     return list(titles.values())[:MOST_SUGGESTIONS]
+
+
+def _with_words(notes: QuerySet[Note], q: str) -> QuerySet[Note]:
+    """None for a query that only leaves words out: no index knows what is not there."""
+    needs = Func(_query(q), function="querytree", output_field=TextField())
+    asked = notes.alias(words=SEARCHED_WORDS, needs=needs)
+    return asked.filter(words=_query(q)).exclude(needs="T")
 
 
 def _similar(notes: QuerySet[Note], q: str) -> QuerySet[Note]:
@@ -82,14 +104,20 @@ def _similar(notes: QuerySet[Note], q: str) -> QuerySet[Note]:
 
 
 def _best_sold(notes: QuerySet[Note]) -> Rows:
-    """By no index: on the way along one, PostgreSQL would parse every text that it passes
-    whenever it takes a rare word for a common one."""
-    return notes.order_by((F("sales_count") + 0).desc()).values("pk")[:MOST_RANKED]
+    """Those seen first are taken in no order: along an index, PostgreSQL would parse every text
+    that it passes whenever it takes a rare word for a common one."""
+    seen = Note.objects.filter(pk__in=notes.values("pk")[:MOST_SEEN])
+    return seen.order_by("-sales_count", "-id").values("pk")[:MOST_RANKED]
 
 
-def _is_exact(q: str) -> bool:
+def _may_be_misspelt(q: str) -> bool:
     """Who quotes a phrase or leaves a word out has spelt what he wants."""
-    return '"' in q or " -" in f" {q}"
+    return _has_letters(q) and '"' not in q and " -" not in f" {q}"
+
+
+def _has_letters(q: str) -> bool:
+    """Without, there are no trigrams, and the index would give every row."""
+    return any(letter.isalnum() for letter in q)
 
 
 def _query(q: str) -> SearchQuery:

@@ -74,13 +74,15 @@ class CategoryListView(PublicView):
 
 
 class SearchView(PublicView):
+    throttle_scope = "search"
+
     @extend_schema(
         operation_id="search_notes",
         tags=["catalogue"],
         summary="Search published notes, the nearest first",
         description=(
             "Looks at titles, courses, universities and descriptions. The list has an end: of "
-            f"a word that more notes share, the {search.MOST_RANKED} best sold are ranked."
+            f"a word that many notes share, at most {search.MOST_RANKED} are ranked."
         ),
         parameters=[serializers.SearchRequest],
         responses={200: serializers.NoteListResponse},
@@ -89,7 +91,7 @@ class SearchView(PublicView):
     def get(self, request: Request) -> Response:
         query = self.query(serializers.SearchRequest)
         chosen = {k: v for k, v in query.items() if k not in {"cursor", "limit"}}
-        with search.forgiving():
+        with search.searching():
             page = _page(search.list_found(**chosen), sort=search.BY_RELEVANCE, query=query)
         for row in page.items:
             del row["relevance"]
@@ -99,6 +101,8 @@ class SearchView(PublicView):
 
 
 class SuggestView(PublicView):
+    throttle_scope = "search"
+
     @extend_schema(
         operation_id="suggest_titles",
         tags=["catalogue"],
@@ -109,7 +113,7 @@ class SuggestView(PublicView):
     )
     def get(self, request: Request) -> Response:
         query = self.query(serializers.SuggestRequest)
-        with search.forgiving():
+        with search.searching():
             titles = search.list_suggestions(query["q"])
         return Response({"items": titles}, headers={"Cache-Control": PUBLIC_CACHE})
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import BooleanField
+from django.db.models.expressions import RawSQL
 from rest_framework.test import APIClient
 
-from notes import search
+from notes import search, selectors
 from notes.models import Note
 from notes.states import NoteState
 from notes.tests.factories import make_note
@@ -69,7 +71,16 @@ class TestASearch:
         assert chemistry.title in found(client, q)
 
     @pytest.mark.parametrize(
-        "q", ["botany", '"alkenes of reactions"', "organic -alkenes", "::", "%_"]
+        "q",
+        [
+            "botany",
+            '"alkenes of reactions"',
+            "organic -alkenes",
+            "-botany",
+            "organic or -botany",
+            "::",
+            "%_",
+        ],
     )
     def test_does_not_find(self, client: APIClient, chemistry: Note, q: str) -> None:
         assert found(client, q) == []
@@ -114,6 +125,19 @@ class TestASearch:
             query["cursor"] = page["next_cursor"]
 
         assert (len(seen), set(seen)) == (7, titles)
+
+    def test_is_given_up_when_it_takes_long(
+        self, client: APIClient, chemistry: Note, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(search, "LONGEST_MS", 1)
+        slow = RawSQL("SELECT pg_sleep(1) IS NOT NULL", (), BooleanField())
+        listed = selectors.published
+        monkeypatch.setattr(selectors, "published", lambda **kw: listed(**kw).filter(slow))
+
+        answer = client.get(SEARCH, {"q": "organic"})
+
+        assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
+        assert "Retry-After" in answer
 
     def test_of_words_that_many_hold_leaves_misspelt_ones_out(
         self, client: APIClient, seller: User, monkeypatch: pytest.MonkeyPatch
@@ -175,6 +199,12 @@ class TestItsQueries:
         with django_assert_num_queries(4):
             client.get(SUGGEST, {"q": "organic"})
 
+    @pytest.mark.parametrize("q", ["-organic", "organic or -botany"])
+    def test_read_no_row_for_what_is_only_left_out(self, chemistry: Note, q: str) -> None:
+        plan = search._with_words(Note.objects.all(), q).explain(analyze=True)
+
+        assert "One-Time Filter: false" in plan
+
     def test_can_use_both_indexes(self, chemistry: Note) -> None:
         # So few rows are read by any index, and what was not merged yet makes one dear.
         with connection.cursor() as cursor:
@@ -203,6 +233,9 @@ class TestSuggestions:
         self, client: APIClient, chemistry: Note, physics: Note, q: str
     ) -> None:
         assert self.suggested(client, q) == [chemistry.title]
+
+    def test_hold_what_was_typed(self, client: APIClient, chemistry: Note) -> None:
+        assert self.suggested(client, "delhi") == []
 
     def test_name_a_title_once(self, client: APIClient, seller: User) -> None:
         make_note(seller=seller, title="Organic Chemistry")

@@ -220,6 +220,7 @@ CONTENT_SECURITY_POLICY = {
 }
 THROTTLE_RATES = {
     "default": env.str("THROTTLE_DEFAULT", default="600/min"),
+    "search": env.str("THROTTLE_SEARCH", default="120/min"),
     "refresh": env.str("THROTTLE_REFRESH", default="120/min"),
     "sign_in": env.str("THROTTLE_SIGN_IN", default="20/min"),
     "register": env.str("THROTTLE_REGISTER", default="20/h"),
