@@ -32,8 +32,8 @@ BY_RELEVANCE = Sort("relevance")
 # Of a word that half of the catalogue has, the best sold are ranked; nobody pages further.
 # Of a word that most of the catalogue has, so many notes are looked at, and the best sold of
 # them ranked; nobody pages further.
-MOST_SEEN = 2000
-MOST_RANKED = 500
+MOST_SEEN = 1000
+MOST_RANKED = 200
 # With this many notes that hold the very words, nobody looks for others spelt nearly so.
 PLENTY = 20
 MOST_SUGGESTIONS = 8
