@@ -63,13 +63,27 @@ class TestASearch:
             "chemestry organic",  # a slip
             "orgnic",
             "alkeens",
+            "Oragnic",  # two letters in each other's place
+            "cehmistry",
+            "alknees of reactions",
+            "mnemoincs",
         ],
     )
     def test_finds(self, client: APIClient, chemistry: Note, physics: Note, q: str) -> None:
         assert chemistry.title in found(client, q)
 
     @pytest.mark.parametrize(
-        "q", ["botany", '"alkenes of reactions"', "organic -alkenes", "::", "%_"]
+        "q",
+        [
+            "botany",
+            '"alkenes of reactions"',
+            '"oragnic chemistry"',
+            "oragnic -alkenes",
+            "oragnic botany",
+            "organic -alkenes",
+            "::",
+            "%_",
+        ],
     )
     def test_does_not_find(self, client: APIClient, chemistry: Note, q: str) -> None:
         assert found(client, q) == []
