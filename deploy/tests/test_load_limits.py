@@ -131,7 +131,6 @@ class TestTheGuidesThresholds:
             "database connections, peak below 80"
         ]
 
-
     @pytest.mark.parametrize(("rate", "holds"), [(0.0, True), (50.0, True), (60.0, False)])
     def test_judge_the_rate_where_one_was_asked_for(self, rate, holds):
         assert all(verdicts(guide(quick(), asked_rate=rate))) is holds
