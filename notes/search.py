@@ -1,4 +1,5 @@
-"""Search of the catalogue: words by full text, slips of the pen by trigrams.
+"""Search of the catalogue: words by full text, slips of the pen by trigrams, and letters that
+have changed places by full text again: they leave too few trigrams.
 
 Two expression indexes of Note carry it (`note_words`, `note_trigrams`); no column has to be
 kept in step. A phrase costs a second parse of each text that has its words, and a word that
@@ -36,9 +37,10 @@ MOST_SEEN = 1000
 MOST_RANKED = 200
 # With this many notes that hold the very words, nobody looks for others spelt nearly so.
 PLENTY = 20
+MOST_SWAPS = 40
 MOST_SUGGESTIONS = 8
-# The share of trigrams that one wrong letter in a word of six leaves; PostgreSQL's own 0.6 is
-# for words of ten.
+# The share of trigrams that one wrong letter in a word of seven leaves; PostgreSQL's own 0.6 is
+# for words of eleven.
 LEAST_NEARNESS = 0.45
 
 
@@ -62,14 +64,16 @@ def list_found(*, q: str, **filters: Any) -> Rows:
     """Published notes that `q` finds, as rows with `relevance`, an integer from 0 up.
 
     `q` is read like a search engine's: words, "a phrase", -without. A word that is misspelt
-    finds titles, courses and universities too, unless the words found plenty. `filters` are
-    those of `list_published`.
+    finds titles, courses and universities too, and one with two letters in each other's place
+    all that the right one finds, unless the words found plenty. `filters` are those of
+    `list_published`.
     """
     on_sale = selectors.published(**filters)
     by_words = _with_words(on_sale, q)
     hits = _best_sold(by_words)
     if _may_be_misspelt(q) and not by_words[PLENTY - 1 : PLENTY].exists():
-        hits = hits.union(_best_sold(_similar(on_sale, q)))
+        by_swap = _with_words(on_sale, " or ".join(_swapped(q)))
+        hits = hits.union(_best_sold(_similar(on_sale, q)), _best_sold(by_swap))
     found = selectors.rows_of(Note.objects.filter(pk__in=hits))
     ranked: Rows = found.annotate(relevance=_relevance(q))
     return ranked
@@ -101,6 +105,14 @@ def _with_words(notes: QuerySet[Note], q: str) -> QuerySet[Note]:
 
 def _similar(notes: QuerySet[Note], q: str) -> QuerySet[Note]:
     return notes.alias(text=SEARCHED_TEXT).filter(text__trigram_word_similar=q)
+
+
+def _swapped(q: str) -> Iterator[str]:
+    """`q` with two letters beside each other swapped, each such pair of its beginning once."""
+    for at in range(min(len(q) - 1, MOST_SWAPS)):
+        first, second = q[at : at + 2]
+        if first.isalpha() and second.isalpha() and first != second:
+            yield q[:at] + second + first + q[at + 2 :]
 
 
 def _best_sold(notes: QuerySet[Note]) -> Rows:

@@ -13,7 +13,7 @@ from typing import Any
 
 import django
 
-from deploy.load import limits, plan, remote, table
+from deploy.load import limits, plan, remote, table, web
 from deploy.load.generator import demand_locust
 
 SECONDS, RATE, STAGE_S = 120, 50.0, 60
@@ -55,7 +55,8 @@ def _parser() -> argparse.ArgumentParser:
         description=(
             "Load a shop with visitors: browse 60 %, search 15 %, detail 15 %, sign-in 3 %, "
             "buy 5 %, download 2 %. Without --base-url it brings a shop of its own, and judges "
-            "memory, connections and books too. Exits with 1 when a limit is broken."
+            "memory, connections and books too. Exits with 1 when a limit is broken, or was not "
+            f"measured. The web of that shop is {web.in_words()}."
         ),
     )
     form = parser.add_mutually_exclusive_group()
@@ -111,16 +112,16 @@ def _local(options: argparse.Namespace) -> int:
     from notevault.demo.processes import demand_demo_settings
 
     demand_demo_settings("load")
-    form = _form(options)
-    judge: local.Judge = partial(limits.of_steady, asked_rate=form.rate)
+    form, mix = _form(options), _mix(options)
+    judge: local.Judge = partial(limits.of_steady, asked_rate=form.rate, mix=mix)
     if options.full:
-        judge = limits.of_guide
+        judge = partial(limits.of_guide, mix=mix)
     elif options.smoke:
-        judge = limits.of_smoke
+        judge = partial(limits.of_smoke, mix=mix)
     print(report.machine())
     measured = local.measure(
         form=form,
-        mix=_mix(options),
+        mix=mix,
         judge=judge,
         notes=local.NOTES_OF_SMOKE if options.smoke else local.NOTES,
     )
@@ -138,9 +139,12 @@ def _local(options: argparse.Namespace) -> int:
 
 
 def _remote(options: argparse.Namespace) -> int:
-    found, report = remote.measure(options, form=_form(options))
-    judged = limits.of_guide(found)
-    _print(*("", *table.traffic(found), ""), *table.limits(judged), "", f"  Report: {report}")
+    form = _form(options)
+    measured = remote.measure(options, form=form)
+    found = measured.traffic
+    judged = limits.of_guide(found, mix=measured.mix, asked_rate=form.rate)
+    ending = ("", f"  Report: {measured.report}")
+    _print(*("", *table.traffic(found), ""), *table.limits(judged), *ending)
     return _code(judged)
 
 

@@ -1,4 +1,4 @@
-"""A shop of its own under load: PostgreSQL, sandbox, worker, and web as a pod has it."""
+"""A shop of its own under load: PostgreSQL, sandbox, worker and web."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from deploy.load import plan, referee, seeding, table
+from deploy.load import plan, referee, seeding, table, web
 from deploy.load.generator import Generator, Run
 from deploy.load.limits import Limit, Machine, Traffic
 from deploy.load.sampling import Group, Sampler
@@ -19,7 +19,6 @@ from notevault.chaos.world import World
 from notevault.demo.progress import Printer
 from ops.transactions import close_pools
 
-WEB_WORKERS, WEB_THREADS = 2, 8
 NOTES = 400
 NOTES_OF_SMOKE = 60
 # Users who come may overlap with those who go.
@@ -43,13 +42,12 @@ def environment() -> dict[str, str]:
     ingress would have seen. No debugging."""
     return {
         **{f"THROTTLE_{scope.upper()}": rate for scope, rate in settings.THROTTLE_RATES.items()},
+        **web.environment(),
         "DEBUG": "false",
         "LOG_JSON": "true",
         "LOG_LEVEL": "info",
         "DATABASE_URL": database_url(),
         "CRASH_POINTS_DIR": "",
-        "WEB_WORKERS": str(WEB_WORKERS),
-        "WEB_THREADS": str(WEB_THREADS),
         "TRUSTED_PROXIES": "1",
     }
 
@@ -127,12 +125,13 @@ class _Progress:
         self.told = 0
 
     def show(self, seconds: float) -> None:
-        web = self.sampler.groups["web"]
+        memory_mb = self.sampler.groups["web"].end_mb
         now = (
-            f"{self.title}: {seconds:.0f} s, web {web.end_mb:.0f} MB, "
+            f"{self.title}: {seconds:.0f} s, web {memory_mb:.0f} MB, "
             f"{self.sampler.connections} connections"
         )
         self.printer.sketch(f"  {now}")
+        self.sampler.watch.demand_sound()
         if not self.printer.is_terminal and seconds // TELL_EVERY_S > self.told:
             self.told += 1
             self.printer.line(f"    {now}")
@@ -148,6 +147,7 @@ def _facts(
         else f"up to {run.form.most_users} users, who think for 1 to 3 s"
     )
     return {
+        "web": web.in_words(),
         "requests a second": f"{traffic.rate():.1f}: {pace}",
         "database": (
             f"{_server()}; at most {sampler.connections} connections, "

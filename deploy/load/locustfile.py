@@ -59,7 +59,7 @@ class Shopper(FastHttpUser):
         scenario = next(DECK)
         if not self.person.email and scenario not in plan.ANONYMOUS:
             scenario = "browse"
-        with suppress(WrongAnswer):  # it is in the figures
+        with suppress(WrongAnswer):  # it is in the figures; any other goes to `note_broken`
             getattr(self.visitor, scenario)()
 
     def _tell(self, kind: str, row: str, ms: float, fault: str) -> None:
@@ -83,6 +83,11 @@ class Shape(LoadTestShape):
 def note(name: str, response_time: float, exception: Any, **_: Any) -> None:
     fault = f"{exception}" or type(exception).__name__ if exception else ""
     RECORDER.note(name, ms=response_time, ended_at=time.time(), fault=fault)
+
+
+@events.user_error.add_listener
+def note_broken(exception: BaseException, **_: Any) -> None:
+    RECORDER.note_broken(exception)
 
 
 @events.quitting.add_listener

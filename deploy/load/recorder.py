@@ -13,6 +13,8 @@ from typing import Any
 
 MOST_KINDS_OF_FAULT = 100
 FAULT_CHARACTERS = 160
+# Where visits are counted that broke off between two requests.
+BROKEN = "visit"
 
 
 class Recorder:
@@ -28,9 +30,16 @@ class Recorder:
         self.ended_at = ended_at
         self.times[name].append(ms)
         if fault:
-            kinds = self.faults[name]
-            kept = fault[:FAULT_CHARACTERS]
-            kinds[kept if kept in kinds or len(kinds) < MOST_KINDS_OF_FAULT else "others"] += 1
+            self._count(name, fault)
+
+    def note_broken(self, error: BaseException) -> None:
+        """A visit that ended with no answer to blame: a fault without a time."""
+        self._count(BROKEN, f"{type(error).__name__}: {error}")
+
+    def _count(self, name: str, fault: str) -> None:
+        kinds = self.faults[name]
+        kept = fault[:FAULT_CHARACTERS]
+        kinds[kept if kept in kinds or len(kinds) < MOST_KINDS_OF_FAULT else "others"] += 1
 
     def save(self, path: Path) -> None:
         whole = {

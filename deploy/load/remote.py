@@ -7,7 +7,7 @@ import csv
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--users",
         type=Path,
         help="File with `email,password` lines that only its owner may read; without it nobody "
-        "signs in, buys or downloads.",
+        "signs in, buys or downloads. Whoever owns no note cannot download: that is an error.",
     )
     elsewhere.add_argument(
         "--sandbox-url",
@@ -53,8 +53,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def measure(options: argparse.Namespace, *, form: plan.Form) -> tuple[Traffic, Path]:
-    """What the visitors saw, and where locust's report is. Raises Refused."""
+@dataclass(frozen=True)
+class Measured:
+    """What the visitors saw, what they were to do, and where locust's report is."""
+
+    traffic: Traffic
+    mix: Mapping[str, int]
+    report: Path
+
+
+def measure(options: argparse.Namespace, *, form: plan.Form) -> Measured:
+    """Raises Refused."""
     from django.conf import settings
 
     from deploy.load.generator import Generator, Run
@@ -82,7 +91,7 @@ def measure(options: argparse.Namespace, *, form: plan.Form) -> tuple[Traffic, P
     print(f"{form.seconds:.0f} s of load on {base_url} …", flush=True)
     with Generator(run, home=Path(settings.DATA_DIR) / "locust") as generator:
         recorded = generator.wait(lambda _: None)
-    return Traffic.of(recorded), generator.report
+    return Measured(Traffic.of(recorded), mix, generator.report)
 
 
 def demand_allowed(base_url: str, *, is_meant: bool) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
 import psutil
 import psycopg
+
+from deploy.watching import Watch
 
 EVERY_S = 1.0
 MB = 1_000_000
@@ -76,24 +77,24 @@ def cpu_s(pid: int) -> float:
 
 @dataclass
 class Sampler:
-    """A context that looks every second, over one connection of its own to the database."""
+    """A context that looks every second, over one connection of its own to the database.
+
+    Raises DemoFailed at its end when it could not look.
+    """
 
     database_url: str
     groups: Mapping[str, Group]
-    seconds: float = 0.0
     connections: int = 0
     busy_connections: int = 0
-    looks: int = 0
-    on_look: Callable[[], None] = lambda: None
-    _stop: threading.Event = field(default_factory=threading.Event)
+    _stack: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Sampler:
-        self._database: psycopg.Connection[Any] = psycopg.connect(
-            self.database_url, autocommit=True
-        )
-        self._begun = time.monotonic()
-        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
-        self._thread.start()
+        with ExitStack() as stack:
+            self._database: psycopg.Connection[Any] = stack.enter_context(
+                psycopg.connect(self.database_url, autocommit=True)
+            )
+            self.watch = stack.enter_context(Watch(self._look, name="sampler", every_s=EVERY_S))
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
@@ -102,15 +103,7 @@ class Sampler:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._database.close()
-
-    def _run(self) -> None:
-        is_last = False
-        while not is_last:
-            is_last = self._stop.wait(EVERY_S)
-            self._look()
+        self._stack.__exit__(kind, error, trace)
 
     def _look(self) -> None:
         for group in self.groups.values():
@@ -119,6 +112,3 @@ class Sampler:
         if row is not None:
             self.connections = max(self.connections, row[0])
             self.busy_connections = max(self.busy_connections, row[1])
-        self.seconds = time.monotonic() - self._begun
-        self.looks += 1
-        self.on_look()

@@ -1,6 +1,7 @@
 """What a visitor does in one visit, by the names of plan.MIX.
 
-A visit ends at the first wrong answer, which is counted as a fault of its row.
+A visit ends at the first wrong answer, which is counted as a fault of its row. What else ends
+one is counted as a fault of no row.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ ACCESS_LASTS_S = 14 * 60.0
 UPI = {"method": "upi", "vpa": "success@razorpay"}
 # The rows that are no answers of the web server.
 PAY, FLOW = "buy: pay at the sandbox", "buy: from payment to library"
+
+
+class NothingToDownload(Exception):
+    """A visitor came to download and has nothing: a gap in what the run was given."""
 
 
 @dataclass
@@ -259,7 +264,7 @@ class Visitor:
                 self.person.owned[item["note_id"]] = 20 - item["downloads"]
         left = [note_id for note_id, count in self.person.owned.items() if count]
         if not left:
-            raise WrongAnswer("nothing to download")
+            raise NothingToDownload("every copy of this buyer's is used up, or there was none")
         return self.dice.choice(left)
 
     def _be_signed_in(self) -> None:

@@ -101,7 +101,8 @@ def summary(pooler: Pooler, results: list[Result]) -> bool:
     print()
     for result in results:
         print(f"{result.what:<8}{result.seconds:6.0f} s  {result.said}")
-    return report(pooler) and all(result.code == 0 for result in results)
+    through = report(pooler, [result.what for result in results])
+    return through and all(result.code == 0 for result in results)
 
 
 def run(what: str, command: list[str], environment: dict[str, str]) -> Result:
@@ -127,16 +128,26 @@ def run(what: str, command: list[str], environment: dict[str, str]) -> Result:
     return Result(what, child.returncode, time.monotonic() - started, said.strip("= "))
 
 
-def report(pooler: Pooler) -> bool:
-    """What PgBouncer itself counted; False when nothing went through, or not by transactions."""
+def report(pooler: Pooler, whats: Sequence[str]) -> bool:
+    """What PgBouncer itself counted; False when one of `whats` did not go through it, or not by
+    transactions."""
     stats = [row for row in pooler.tell("SHOW STATS") if row["database"] != "pgbouncer"]
     pools = [row for row in pooler.tell("SHOW POOLS") if row["database"] != "pgbouncer"]
     modes = sorted({str(row["pool_mode"]) for row in pools})
     print(f"PgBouncer's own figures, pool mode {', '.join(modes) or 'none'}:")
+    rows_of = by_what(stats)
+    for what, rows in rows_of.items():
+        _line(what, rows)
+    missing = [what for what in whats if not any(row["total_xact_count"] for row in rows_of[what])]
+    for what in missing:
+        print(f"  No transaction of the {what} went through it.")
+    return modes == ["transaction"] and not missing
+
+
+def by_what(stats: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Rows of SHOW STATS by who made them: each process of the tests has a database of its own."""
     of_tests = [row for row in stats if row["database"].startswith("test_")]
-    _line("tests", of_tests)
-    _line("others", [row for row in stats if row not in of_tests])
-    return modes == ["transaction"] and any(row["total_xact_count"] for row in stats)
+    return {"tests": of_tests, "demo": [row for row in stats if row not in of_tests]}
 
 
 def _line(what: str, rows: list[dict[str, Any]]) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from types import TracebackType
+from typing import Any
 
 import psycopg
 
 from deploy.rollout.releases import Release
+from deploy.watching import Watch
 
 SETTINGS = "deploy.rollout.settings"
 LOOK_EVERY_S = 0.05
@@ -37,42 +38,28 @@ class Migrated:
 
 
 def migrate(release: Release, *, environment: Mapping[str, str], database_url: str) -> Migrated:
-    """All of the release's migrations and the rehearsal's, beside whatever is served."""
+    """All of the release's migrations and the rehearsal's, beside whatever is served.
+
+    Raises DemoFailed when nobody could look at the locks meanwhile.
+    """
     own = {**environment, "DJANGO_SETTINGS_MODULE": SETTINGS, "PGAPPNAME": _NAME}
-    began = time.monotonic()
-    with _LockWatch(database_url) as watch:
-        release.manage("migrate", "--no-input", environment=own)
-    return Migrated(time.monotonic() - began, watch.own_s, watch.other_s)
+    with closing(psycopg.connect(database_url, autocommit=True)) as session:
+        began, locks = time.monotonic(), _Locks(session)
+        with Watch(locks.look, name="watch of the locks", every_s=LOOK_EVERY_S):
+            release.manage("migrate", "--no-input", environment=own)
+        return Migrated(time.monotonic() - began, locks.own_s, locks.other_s)
 
 
-class _LockWatch:
-    """A context that looks twenty times a second who waits for a lock, and how long."""
+class _Locks:
+    """Who was seen waiting for a lock, and how long at most."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, session: psycopg.Connection[Any]) -> None:
         self.own_s = self.other_s = 0.0
-        self._url = database_url
-        self._ends = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="locks", daemon=True)
+        self._session = session
 
-    def __enter__(self) -> _LockWatch:
-        self._connection = psycopg.connect(self._url, autocommit=True)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._ends.set()
-        self._thread.join()
-        self._connection.close()
-
-    def _watch(self) -> None:
-        while not self._ends.wait(LOOK_EVERY_S):
-            for _, seconds, is_own in self._connection.execute(_WAITING, {"migration": _NAME}):
-                if is_own:
-                    self.own_s = max(self.own_s, seconds)
-                else:
-                    self.other_s = max(self.other_s, seconds)
+    def look(self) -> None:
+        for _, seconds, is_own in self._session.execute(_WAITING, {"migration": _NAME}):
+            if is_own:
+                self.own_s = max(self.own_s, seconds)
+            else:
+                self.other_s = max(self.other_s, seconds)

@@ -44,6 +44,32 @@ def shell(tmp_path: Path) -> Shell:
     )
 
 
+KUBECTL_THAT_FAILS = """#!/bin/bash
+case "$*" in *--bogus* | *"doctor 3"*) exit 3 ;; esac
+exit 1
+"""
+
+
+@pytest.fixture
+def failing(shell: Shell, tmp_path: Path) -> Shell:
+    """A shell whose kubectl and psql refuse everything."""
+    kubectl, clients = tmp_path / "kubectl-that-fails", tmp_path / "clients"
+    kubectl.write_text(KUBECTL_THAT_FAILS)
+    clients.mkdir()
+    (clients / "psql").write_text("#!/bin/bash\nexit 4\n")
+    for program in (kubectl, clients / "psql"):
+        program.chmod(0o755)
+    programs.shutil.rmtree(tmp_path / "bin")
+    programs.install(tmp_path / "bin", kubectl=kubectl)
+    of_postgres = dict.fromkeys(("HOST", "PORT", "USER", "PASSWORD"), "x")
+    shell.environment |= {
+        "KUBECTL": str(programs.of_scripts(tmp_path / "bin")),
+        "GUIDE_PGBIN": str(clients),
+        **{f"GUIDE_PG{name}": value for name, value in of_postgres.items()},
+    }
+    return shell
+
+
 def failure(outcome: Outcome) -> tuple[int, str]:
     return outcome.line, outcome.error
 
@@ -89,7 +115,7 @@ class TestPrograms:
         assert "made" not in outcome.output
 
     def test_make_refuses_a_target_that_is_not_there(self, shell: Shell) -> None:
-        assert shell.run(block("make there")).error == "exit code 2: make there"
+        assert shell.run(block("make there")).error == "make failed: exit code 2 for there"
 
     @pytest.mark.parametrize("url", ["https://example.com/", "https://api.notevault.org/health"])
     def test_curl_asks_nobody_else(self, url: str, shell: Shell) -> None:
@@ -99,6 +125,39 @@ class TestPrograms:
         text = "curl -s https://api.notevault.com/health/live | cat || true"
 
         assert "exit code 7" in shell.run(block(text)).error
+
+    @pytest.mark.parametrize(
+        ("command", "why"),
+        [
+            ("kubectl get pods --bogus", "kubectl failed: exit code 3"),
+            ("kubectl exec deploy/x -- python manage.py nothing", "kubectl failed: exit code 1"),
+            ("kubectl exec deploy/x -- python manage.py doctor 3", "kubectl failed: exit code 3"),
+            ("kubectl port-forward deploy/none 5001", "kubectl failed: exit code 1"),
+            ("make there", "make failed: exit code 2 for there"),
+            ("python -c 'raise SystemExit(5)'", "python failed: exit code 5"),
+            ("psql --bogus", "psql failed: exit code 4"),
+        ],
+    )
+    def test_that_failed_are_a_failure_whatever_follows(
+        self, command: str, why: str, failing: Shell
+    ) -> None:
+        for text in (f"{command} | grep x || true", f"{command} || echo x", f"A=$({command}) || :"):
+            assert failing.run(block(text)).error.startswith(why)
+
+    def test_the_doctors_findings_are_no_failure(self, failing: Shell) -> None:
+        text = "kubectl exec deploy/x -- python manage.py doctor --strict || echo read them"
+
+        assert failure(failing.run(block(text)))[1] == ""
+
+    def test_a_script_of_ours_judges_kubectl_by_itself(self, failing: Shell) -> None:
+        text = (
+            "python -c 'import os, subprocess; "
+            'subprocess.run([os.environ["KUBECTL"], "get", "--bogus"], check=False)\''
+        )
+
+        outcome = failing.run(block(text))
+
+        assert (outcome.error, outcome.programs) == ("", ("python", "kubectl"))
 
     def test_an_editor_fills_in_what_is_empty(self, shell: Shell, tmp_path: Path) -> None:
         text = "printf 'RAZORPAY_KEY_ID=\\nPORT=1\\n' > f && editor f && cat f"

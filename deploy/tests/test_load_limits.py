@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.load import limits, table
+from deploy.load import limits, plan, table
 from deploy.load.limits import Machine, Traffic
-from deploy.load.recorder import Recorder, read
+from deploy.load.recorder import BROKEN, Recorder, read
 from deploy.load.scenarios import FLOW, PAY
 
 CALM = Machine(web_peak_mb=240.0, connections=26, queue_age_s=0.2)
@@ -21,6 +21,19 @@ def traffic(*, seconds=10.0, faults=None, **times):
 
 def quick(count=500):
     return traffic(browse=[20.0] * count)
+
+
+def mixed(*, without=()):
+    """Every kind of visit, made to its end."""
+    return Traffic(10.0, {row: [20.0] for kind, row in limits.ENDS.items() if kind not in without})
+
+
+def steady(found, machine=CALM, *, mix=("browse",)):
+    return limits.of_steady(found, machine, mix=mix, asked_rate=50)
+
+
+def guide(found, machine=None, **options):
+    return limits.of_guide(found, machine, **{"mix": ("browse",), **options})
 
 
 def verdicts(judged):
@@ -60,7 +73,7 @@ class TestTheWholeOfTheWebServer:
 
 class TestTheSteadyLimits:
     def test_hold_for_a_calm_run(self):
-        assert all(verdicts(limits.of_steady(quick(), CALM, asked_rate=50)))
+        assert all(verdicts(steady(quick())))
 
     @pytest.mark.parametrize(
         ("found", "machine", "broken"),
@@ -69,13 +82,15 @@ class TestTheSteadyLimits:
             (traffic(browse=[20.0] * 400 + [300.0] * 100), CALM, "p95"),
             (quick(474), CALM, "requests a second"),
             (quick(), Machine(400.0, 26, 0.2), "memory"),
+            (quick(), Machine(0.0, 26, 0.2), "memory"),
             (quick(), Machine(240.0, 80, 0.2), "connections"),
+            (quick(), Machine(240.0, 0, 0.2), "connections"),
             (quick(), Machine(240.0, 26, 10.0), "oldest job"),
             (quick(), Machine(240.0, 26, 0.2, ("lost: a payment",)), "books"),
         ],
     )
     def test_are_broken_one_by_one(self, found, machine, broken):
-        judged = limits.of_steady(found, machine, asked_rate=50)
+        judged = steady(found, machine)
 
         (only,) = [limit for limit in judged if not limit.holds]
         assert broken in only.text
@@ -89,9 +104,10 @@ class TestTheGuidesThresholds:
         faults = {"browse": {"503": 4}}
         found = traffic(browse=[1500.0] * 500, faults=faults)
 
-        judged = limits.of_guide(found)
+        judged = guide(found)
 
         assert [(limit.decides, limit.holds) for limit in judged] == [
+            (True, True),
             (True, True),
             (True, True),
             (False, False),
@@ -102,27 +118,56 @@ class TestTheGuidesThresholds:
     def test_allow_less_than_one_error_in_a_hundred(self, errors, holds):
         found = traffic(browse=[1.0] * 500, faults={"browse": {"503": errors}})
 
-        assert limits.of_guide(found)[1].holds is holds
+        assert guide(found)[1].holds is holds
 
     @pytest.mark.parametrize(("ms", "holds"), [(1999.0, True), (2000.0, False)])
     def test_want_p95_below_two_seconds(self, ms, holds):
-        assert limits.of_guide(traffic(browse=[ms] * 100))[0].holds is holds
+        assert guide(traffic(browse=[ms] * 100))[0].holds is holds
 
     def test_judge_the_machine_where_it_is_ours(self):
-        judged = limits.of_guide(quick(), Machine(240.0, 90, 0.0))
+        judged = guide(quick(), Machine(240.0, 90, 0.0))
 
         assert [limit.text for limit in judged if not limit.holds] == [
             "database connections, peak below 80"
         ]
 
+    @pytest.mark.parametrize(("rate", "holds"), [(0.0, True), (50.0, True), (60.0, False)])
+    def test_judge_the_rate_where_one_was_asked_for(self, rate, holds):
+        assert all(verdicts(guide(quick(), asked_rate=rate))) is holds
 
-class TestTheSmoke:
-    def test_wants_every_kind_of_visit(self):
-        whole = Traffic(5.0, {name: [900.0] for name in limits.ENDS})
-        without = Traffic(5.0, {name: [900.0] for name in limits.ENDS if name != FLOW})
 
-        assert all(verdicts(limits.of_smoke(whole, CALM)))
-        assert not limits.something_of_each(without).holds
+FORMS = {
+    "steady": lambda found: limits.of_steady(found, CALM, mix=plan.MIX, asked_rate=50),
+    "smoke": lambda found: limits.of_smoke(found, CALM, mix=plan.MIX),
+    "guide": lambda found: limits.of_guide(found, CALM, mix=plan.MIX),
+    "elsewhere": lambda found: limits.of_guide(found, mix=plan.MIX),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+class TestEachKindOfVisit:
+    def verdict(self, form, found):
+        (limit,) = [each for each in FORMS[form](found) if "every kind of visit" in each.text]
+        return limit
+
+    def test_has_to_come_to_its_end(self, form):
+        assert self.verdict(form, mixed()).holds
+
+    @pytest.mark.parametrize("kind", plan.MIX)
+    def test_is_missed_where_it_never_did(self, form, kind):
+        limit = self.verdict(form, mixed(without=[kind]))
+
+        assert (limit.holds, limit.measured) == (False, f"none of: {limits.ENDS[kind]}")
+
+    def test_is_missed_where_it_only_failed(self, form):
+        failed = Traffic(10.0, mixed().times, {FLOW: {"no outcome": 1}})
+
+        assert self.verdict(form, failed).measured == f"none of: {FLOW}"
+
+
+class TestAKindThatNobodyAskedFor:
+    def test_may_be_missing(self):
+        assert limits.something_of_each(mixed(without=["buy"]), ["browse", "search"]).holds
 
 
 class TestTheTable:
@@ -177,3 +222,13 @@ class TestTheRecorder:
 
         assert len(recorder.faults["browse"]) == 101
         assert recorder.faults["browse"].total() == 300
+
+    def test_counts_a_visit_that_broke_off_between_two_requests(self):
+        recorder = Recorder()
+        recorder.note("browse", ms=1.0, ended_at=1.0)
+        recorder.note_broken(IndexError("nothing to choose from"))
+
+        found = Traffic(1.0, recorder.times, recorder.faults)
+
+        assert found.faults == {BROKEN: {"IndexError: nothing to choose from": 1}}
+        assert (found.errors(), found.whole().count) == (1, 1)

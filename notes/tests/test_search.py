@@ -65,6 +65,10 @@ class TestASearch:
             "chemestry organic",  # a slip
             "orgnic",
             "alkeens",
+            "Oragnic",  # two letters in each other's place
+            "cehmistry",
+            "alknees of reactions",
+            "mnemoincs",
         ],
     )
     def test_finds(self, client: APIClient, chemistry: Note, physics: Note, q: str) -> None:
@@ -75,6 +79,9 @@ class TestASearch:
         [
             "botany",
             '"alkenes of reactions"',
+            '"oragnic chemistry"',
+            "oragnic -alkenes",
+            "oragnic botany",
             "organic -alkenes",
             "-botany",
             "organic or -botany",

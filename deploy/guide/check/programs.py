@@ -25,9 +25,19 @@ SHIMS = ("amtool", "curl", "docker", "editor", "make", "promtool", "python")
 CLIENTS = ("createdb", "createuser", "dropdb", "pg_dump", "pg_isready", "pg_restore", "psql")
 # Its words and flags are checked by kubectl itself, against the cluster of `cluster/`.
 KUBECTL = "kubectl"
-# A forwarded port is the demo's own: the resource has to exist, the rest is the demo's answer.
+# What failed is noted, since a block may go on after it: `kubectl … | grep … || true`. The doctor's
+# 1 is its finding. A forwarded port is the demo's own: the resource has to exist, the rest is the
+# demo's answer.
 KUBECTL_HERE = """#!/bin/bash
 echo '{{"kind": "offline", "program": "kubectl"}}' >> "$GUIDE_STATE/calls"
+ended() {{
+    case "$1 $* " in
+    0\\ * | 1\\ *" python manage.py doctor "*) exit "$1" ;;
+    esac
+    printf '{{"kind": "failed", "program": "kubectl", "why": "exit code %d"}}\\n' "$1" \\
+        >> "$GUIDE_STATE/calls"
+    exit "$1"
+}}
 forwards="" resource=""
 for word in "$@"; do
     case "$word" in
@@ -35,10 +45,18 @@ for word in "$@"; do
     */*) resource=$word ;;
     esac
 done
-[ -n "$forwards" ] || exec {kubectl} "$@"
-{kubectl} --namespace notevault get "$resource" --output name >/dev/null || exit 1
+if [ -z "$forwards" ]; then
+    {kubectl} "$@"
+    ended $? "$@"
+fi
+{kubectl} --namespace notevault get "$resource" --output name >/dev/null || ended $? "$@"
 echo "Forwarding from 127.0.0.1:${{GUIDE_WEB#*:}} -> 5001"
 exec sleep 600
+"""
+# Scripts of ours judge by themselves what kubectl answers.
+KUBECTL_OF_SCRIPTS = """#!/bin/bash
+echo '{{"kind": "offline", "program": "kubectl"}}' >> "$GUIDE_STATE/calls"
+exec {kubectl} "$@"
 """
 
 
@@ -62,8 +80,16 @@ def install(folder: Path, *, kubectl: Path) -> None:
         _write(
             folder / name, f"exec {shlex.quote(sys.executable)} -m deploy.guide.check.shim {name}"
         )
-    (folder / KUBECTL).write_text(KUBECTL_HERE.format(kubectl=shlex.quote(str(kubectl))))
-    (folder / KUBECTL).chmod(0o755)
+    texts = {folder / KUBECTL: KUBECTL_HERE, of_scripts(folder): KUBECTL_OF_SCRIPTS}
+    for path, text in texts.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text.format(kubectl=shlex.quote(str(kubectl))))
+        path.chmod(0o755)
+
+
+def of_scripts(folder: Path) -> Path:
+    """The kubectl that a script of ours is given, beside the shell's PATH."""
+    return folder.with_name(f"{folder.name}-of-scripts") / KUBECTL
 
 
 def _write(path: Path, command: str) -> None:

@@ -22,6 +22,8 @@ STATE = Path(os.environ.get("GUIDE_STATE", "."))
 # `make` does not do these again: each takes long and is a step of .ci/run by itself, or is
 # what the checker has started itself.
 MADE = ("help",)
+# The exit code of what `fail` has noted.
+FAILED = 64
 
 
 def note(kind: str, program: str, why: str = "") -> None:
@@ -32,7 +34,7 @@ def note(kind: str, program: str, why: str = "") -> None:
 def fail(program: str, why: str) -> int:
     note("failed", program, why)
     sys.stderr.write(f"guide-check: {program}: {why}\n")
-    return 64
+    return FAILED
 
 
 def curl(arguments: Sequence[str]) -> int:
@@ -171,19 +173,23 @@ def _real(name: str) -> str:
 
 
 def main(words: Sequence[str]) -> int:
+    """The program's exit code. One that is not 0 is noted: the block may go on after it."""
     name, arguments = words[0], words[1:]
-    if name in CLIENTS:
-        return client(name, arguments)
-    rules: dict[str, Callable[[Sequence[str]], int]] = {
-        "amtool": amtool,
-        "curl": curl,
-        "docker": docker,
-        "editor": editor,
-        "make": make,
-        "promtool": promtool,
-        "python": python,
-    }
-    return rules[name](arguments)
+    code = client(name, arguments) if name in CLIENTS else RULES[name](arguments)
+    if code not in (0, FAILED):
+        note("failed", name, f"exit code {code} for {' '.join(arguments)}")
+    return code
+
+
+RULES: dict[str, Callable[[Sequence[str]], int]] = {
+    "amtool": amtool,
+    "curl": curl,
+    "docker": docker,
+    "editor": editor,
+    "make": make,
+    "promtool": promtool,
+    "python": python,
+}
 
 
 if __name__ == "__main__":
