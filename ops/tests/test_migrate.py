@@ -98,7 +98,7 @@ def index_waits():
 
 @contextmanager
 def built_by_another():
-    """Another session is building late_letters, and waits for a transaction till the context ends."""
+    """Another session is building late_letters, and waits for a transaction of the context."""
 
     def build():
         execute("SET lock_timeout = 0")
