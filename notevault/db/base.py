@@ -1,31 +1,26 @@
 """The database engine `notevault.db`: django-prometheus's PostgreSQL, which starts itself.
 
-Without EMBEDDED in the DATABASES entry it is django-prometheus's engine with three differences:
-it knows a lost connection when PgBouncer tells of it, does not ask each time whether one is
-lost, and its schema editor knows of traffic beside it.
+Without EMBEDDED in the DATABASES entry it is django-prometheus's engine with four differences:
+it knows a lost connection when PgBouncer tells of it (errors.py), does not ask each time whether
+one is lost (health.py), its schema editor knows of traffic beside it (schema.py), and databases of
+tests can be dropped while PgBouncer is connected to them (creation.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import Any, ClassVar
 
-import psycopg
 from django.db.backends.postgresql.client import DatabaseClient as PostgreSQLClient
-from django.db.backends.postgresql.schema import DatabaseSchemaEditor as PostgreSQLSchemaEditor
-from django.db.utils import DatabaseErrorWrapper
 from django.utils.functional import cached_property
 from django_prometheus.db.backends.postgresql import base
 
 from notevault import embedded
 from notevault.db import health
 from notevault.db.creation import DatabaseCreation
-
-# For the transactions that an index built beside traffic has to outlast.
-PATIENCE_S = 600
+from notevault.db.errors import Errors
+from notevault.db.schema import DatabaseSchemaEditor
 
 
 class DatabaseClient(PostgreSQLClient):
@@ -40,59 +35,6 @@ class DatabaseClient(PostgreSQLClient):
             embedded.server(Path(settings_dict["EMBEDDED"])).ensure_running()
             args[0] = str(embedded.find_binaries() / "psql")
         return args, env
-
-
-class Errors(DatabaseErrorWrapper):
-    """Django's, but a connection that was lost is always an OperationalError.
-
-    When a server ends under PgBouncer, its client hears of it twice: the server's own words, then
-    PgBouncer's. In answer to BEGIN, COMMIT or ROLLBACK psycopg takes two for an error of its own.
-    """
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        connection = self.wrapper.connection  # type: ignore[attr-defined]
-        lost = connection is None or connection.closed
-        if isinstance(error, psycopg.InternalError) and error.sqlstate is None and lost:
-            error = psycopg.OperationalError(*error.args)
-            kind = type(error)
-        super().__exit__(kind, error, trace)
-
-
-class DatabaseSchemaEditor(PostgreSQLSchemaEditor):
-    """Index builds beside traffic go on where an earlier try was broken off, and are patient."""
-
-    sql_create_index_concurrently = PostgreSQLSchemaEditor.sql_create_index_concurrently.replace(
-        "CONCURRENTLY", "CONCURRENTLY IF NOT EXISTS"
-    )
-
-    def execute(self, sql: Any, params: Any = ()) -> None:
-        if self.collect_sql or "CONCURRENTLY" not in str(sql):
-            super().execute(sql, params)
-            return
-        with self._patience():
-            super().execute(sql, params)
-
-    @contextmanager
-    def _patience(self) -> Iterator[None]:
-        """Who builds an index beside traffic waits for each transaction that is older, and
-        nobody waits behind it: the second that other migrations have is too short for that.
-        Behind pgbouncer a session has no settings of its own, and its role's hold."""
-        options = self.connection.settings_dict["OPTIONS"].get("options", "")
-        if "lock_timeout" not in options:
-            yield
-            return
-        with self.connection.cursor() as cursor:
-            cursor.execute(f"SET lock_timeout = '{PATIENCE_S}s'")
-        try:
-            yield
-        finally:
-            with self.connection.cursor() as cursor:
-                cursor.execute("RESET lock_timeout")
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

@@ -16,7 +16,7 @@ from ops.health.database import MOST_SKEW_S, clock_skew_s
 
 OLDEST_SERVER = 14  # that Django 5.2 works with
 # The search of the catalogue.
-EXTENSIONS = ("pg_trgm", "unaccent")
+EXTENSIONS = ("pg_trgm",)
 # As the web sends them itself where it can: notevault/settings/database.py
 TIMEOUTS = BY_PROCESS["web"].as_settings()
 LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
@@ -78,15 +78,20 @@ def _encryption(visit: Visit) -> Finding:
     if host in LOCAL_HOSTS or host.startswith("/"):
         return ok("The database is on this machine: nothing travels.")
     mode = connection.settings_dict["OPTIONS"].get("sslmode", "prefer")
-    is_encrypted = _value("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
     return judge(
-        bool(is_encrypted) and mode in ("require", "verify-ca", "verify-full"),
+        _is_encrypted() and mode in ("require", "verify-ca", "verify-full"),
         level=visit.grave,
         well=f"The connection is encrypted (sslmode={mode}).",
         ill=f"The connection may travel in the clear (sslmode={mode}).",
         remedy="Add ?sslmode=verify-full&sslrootcert=/path/to/ca.pem to DATABASE_URL, or at "
         "least ?sslmode=require.",
     )
+
+
+def _is_encrypted() -> bool:
+    """As libpq knows it: pg_stat_ssl hides a session from the role that it has SET."""
+    connection.ensure_connection()
+    return bool(connection.connection.pgconn.ssl_in_use)
 
 
 def _extensions() -> Finding:

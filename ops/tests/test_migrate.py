@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import StringIO
 from time import sleep
@@ -13,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
+from notevault.db import pgbouncer, schema
 from ops import unfinished_indexes
 from ops.management.commands import migrate
 from ops.tests.own_database import wait_for
@@ -21,6 +23,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 COLUMN, INDEXES = "9001_a_column", "9002_indexes_beside_traffic"
 LOCK = "LOCK TABLE ops_deadletter IN SHARE MODE"
+WRITE = "UPDATE ops_deadletter SET task = task"
+BUILD = "CREATE INDEX CONCURRENTLY late_letters ON ops_deadletter (late)"
 
 
 def execute(*statements):
@@ -92,6 +96,57 @@ def index_waits():
     )
 
 
+@contextmanager
+def built_by_another():
+    """Another session is building late_letters, and waits for a transaction of the context."""
+
+    def build():
+        execute("SET lock_timeout = 0")
+        try:
+            execute(BUILD)
+        finally:
+            execute("RESET lock_timeout")
+
+    with ThreadPoolExecutor() as threads, held_by_another(WRITE):
+        building = threads.submit(and_close, build)
+        wait_for(index_waits, seconds=60)
+        yield building
+
+
+def and_close(act):
+    try:
+        return act()
+    finally:
+        connection.close()
+
+
+def table_waits():
+    """Another build waits for the one that holds the table's lock."""
+    return rows(
+        "SELECT 1 FROM pg_locks WHERE relation = 'ops_deadletter'::regclass AND NOT granted"
+        " AND mode = 'ShareUpdateExclusiveLock'"
+    )
+
+
+def drop_waits():
+    """A drop has waited for longer than a lock is waited for."""
+    return rows(
+        "SELECT 1 FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted"
+        " AND a.query LIKE 'DROP INDEX CONCURRENTLY%'"
+        " AND clock_timestamp() - l.waitstart > '500ms'"
+    )
+
+
+def leave_unfinished(name):
+    """Both migrations have run once, and the second broke off while it built this index."""
+    run()
+    MigrationRecorder(connection).record_unapplied("ops", INDEXES)
+    execute(
+        f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{name}'::regclass",
+        "SET lock_timeout = '200ms'",
+    )
+
+
 def run(**options):
     out = StringIO()
     call_command("migrate", "--no-input", stdout=out, no_color=True, **options)
@@ -155,6 +210,18 @@ class TestALockThatIsHeld:
             " WHERE table_name = 'ops_deadletter' AND column_name = 'late'"
         )
 
+    @pytest.mark.parametrize(
+        ("table", "done"), [("django_migrations", []), ("django_content_type", [COLUMN])]
+    )
+    def test_before_or_after_a_migration_is_not_laid_to_it(self, table, done):
+        lock = f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"
+
+        with held_by_another(lock), pytest.raises(CommandError) as refusal:
+            run(app_label="ops", migration_name=COLUMN, tries=1)
+
+        assert re.match(r"The command gave up after \d{1,2}\.\d s", str(refusal.value))
+        assert applied() == done
+
     def test_is_no_excuse_for_another_error(self, monkeypatch):
         def fail(*_, **__):
             raise OperationalError("the disk is full")
@@ -169,7 +236,7 @@ class TestAnIndexBesideTraffic:
     def test_waits_longer_than_a_lock_is_waited_for(self):
         """For a transaction that is older; nobody stands behind it."""
         run(app_label="ops", migration_name=COLUMN)
-        with held_by_another("UPDATE ops_deadletter SET task = task", until=index_waits):
+        with held_by_another(WRITE, until=index_waits):
             told = run(tries=1)
 
         assert "gave up" not in told
@@ -178,9 +245,7 @@ class TestAnIndexBesideTraffic:
 
     @pytest.mark.parametrize("name", ["late_letters", "late_jobs"])
     def test_that_was_left_unfinished_is_made_anew(self, name):
-        run()
-        MigrationRecorder(connection).record_unapplied("ops", INDEXES)
-        execute(f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{name}'::regclass")
+        leave_unfinished(name)
 
         told = run()
 
@@ -206,36 +271,104 @@ class TestAnIndexBesideTraffic:
         assert "Dropped" not in run()
         assert indexes()["late_jobs"] is False
 
+    def test_that_was_left_unfinished_is_waited_for_as_long_as_it_takes(self):
+        leave_unfinished("late_letters")
+
+        with held_by_another(LOCK, until=drop_waits):
+            told = run(tries=1)
+
+        assert "Dropped late_letters" in told
+        assert indexes() == {"late_letters": True, "late_jobs": True}
+
+    def test_that_was_left_unfinished_and_cannot_be_dropped_is_told_in_one_sentence(
+        self, monkeypatch
+    ):
+        leave_unfinished("late_letters")
+        monkeypatch.setattr(schema, "PATIENCE_S", 0.2)
+
+        with held_by_another(LOCK), pytest.raises(CommandError) as refusal:
+            run(tries=1)
+
+        assert str(refusal.value).startswith("The command gave up after ")
+        assert applied() == [COLUMN]
+
     def test_that_another_session_is_building_is_left_to_it(self):
         run(app_label="ops", migration_name=COLUMN)
 
-        def build():
-            try:
-                execute(
-                    "SET lock_timeout = 0",
-                    "CREATE INDEX CONCURRENTLY late_letters ON ops_deadletter (late)",
-                    "RESET lock_timeout",
-                )
-            finally:
-                connection.close()
-
-        builder = threading.Thread(target=build)
-        with held_by_another("UPDATE ops_deadletter SET task = task"):
-            builder.start()
-            wait_for(index_waits, seconds=60)
+        with built_by_another() as building:
             dropped = unfinished_indexes.drop_those_of_waiting_migrations(connection)
-        builder.join()
+        building.result()
 
         assert dropped == []
         assert indexes() == {"late_letters": True}
 
+    def test_that_another_session_begins_and_breaks_off_is_made_anew(self):
+        """A pod is gone, its session goes on building and fails while the next pod waits."""
+        run(app_label="ops", migration_name=COLUMN)
+
+        with ThreadPoolExecutor() as threads:
+            with built_by_another() as building:
+                migrating = threads.submit(and_close, run)
+                wait_for(table_waits, seconds=60)
+                rows(f"SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query = '{BUILD}'")
+                with pytest.raises(OperationalError, match="canceling"):
+                    building.result()
+            migrating.result()
+
+        assert applied() == [COLUMN, INDEXES]
+        assert indexes() == {"late_letters": True, "late_jobs": True}
+
     def test_is_not_touched_by_a_look_at_the_plan(self):
-        run()
-        MigrationRecorder(connection).record_unapplied("ops", INDEXES)
-        execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'late_jobs'::regclass")
+        leave_unfinished("late_jobs")
 
         assert "Dropped" not in run(plan=True)
         assert indexes()["late_jobs"] is False
+
+
+@pytest.mark.skipif(pgbouncer.is_between(), reason="a role is SET for a session")
+class TestARoleThatSeesNoOther:
+    """As in the guide: the login is a member of the owner, whose role it takes, not the reverse."""
+
+    @pytest.fixture(autouse=True)
+    def owner(self):
+        name = f"owner_{connection.settings_dict['NAME']}"
+        [(before,)] = rows("SELECT current_user")
+        run(app_label="ops", migration_name=COLUMN)
+        execute(
+            f"CREATE ROLE {name}",
+            f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}",
+            f"ALTER TABLE ops_deadletter OWNER TO {name}",
+            f"SET ROLE {name}",
+        )
+        yield name
+        execute(
+            "RESET ROLE",
+            f"ALTER TABLE ops_deadletter OWNER TO {before}",
+            f"DROP OWNED BY {name}",
+            f"DROP ROLE {name}",
+        )
+
+    def test_leaves_an_index_to_the_session_that_is_building_it(self):
+        with built_by_another() as building:
+            dropped = unfinished_indexes.drop_those_of_waiting_migrations(connection)
+        building.result()
+
+        assert dropped == []
+        assert indexes() == {"late_letters": True}
+
+    def test_says_so_and_what_would_help(self, owner):
+        with held_by_another(LOCK):
+            blind = migrate._oldest_transaction(connection)
+            execute("RESET ROLE", f"GRANT pg_read_all_stats TO {owner}", f"SET ROLE {owner}")
+            seeing = migrate._oldest_transaction(connection)
+
+        assert blind == (
+            " Transactions of other roles cannot be seen; "
+            f'GRANT pg_read_all_stats TO "{owner}" would show them.'
+        )
+        assert re.fullmatch(
+            r" The oldest transaction is \d+ s old: pid \d+, \w+, idle in .*\.", seeing
+        )
 
 
 class TestTries:

@@ -54,6 +54,13 @@ class TestDatabase:
 
         assert ill([database._version()]) == [("fail", "Version 13 is too old for Django.")]
 
+    def test_is_asked_for_the_extensions_that_migrations_make(self):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT extname FROM pg_extension WHERE extname <> 'plpgsql'")
+            made = {name for (name,) in cursor.fetchall()}
+
+        assert made == set(database.EXTENSIONS)
+
     def test_lacks_an_extension(self, monkeypatch):
         monkeypatch.setattr(database, "EXTENSIONS", ("pg_trgm", "pg_nonsense"))
 
@@ -73,9 +80,21 @@ class TestDatabase:
         monkeypatch.setitem(connection.settings_dict, "HOST", "db.example.com")
         if mode:
             monkeypatch.setitem(connection.settings_dict["OPTIONS"], "sslmode", mode)
-        monkeypatch.setattr(database, "_value", lambda query: encrypted)
+        monkeypatch.setattr(database, "_is_encrypted", lambda: encrypted)
 
         assert (ill([database._encryption(production)]) == []) is is_well
+
+    def test_is_asked_for_encryption_by_a_role_that_sees_nobody(self, production, monkeypatch):
+        """Also not itself: the session is that of the role which has signed in."""
+        monkeypatch.setitem(connection.settings_dict, "HOST", "db.example.com")
+        role = f"blind_{connection.settings_dict['NAME']}"
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE ROLE {role}")
+            cursor.execute(f"SET LOCAL ROLE {role}")
+
+        [(level, what)] = ill([database._encryption(production)])
+
+        assert (level, what.startswith("The connection may travel in the clear")) == ("fail", True)
 
     def test_bounds_a_session_behind_pgbouncer(self, production, monkeypatch):
         given = dict.fromkeys(database.TIMEOUTS, "3s")

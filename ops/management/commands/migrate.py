@@ -26,6 +26,13 @@ FROM pg_stat_activity
 WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
 ORDER BY xact_start LIMIT 1
 """
+# Of a role that we are not a member of, pg_stat_activity shows no transaction.
+_WHO_IS_BLIND = """
+SELECT current_user FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+  AND NOT pg_has_role(usesysid, 'USAGE') AND NOT pg_has_role('pg_read_all_stats', 'USAGE')
+LIMIT 1
+"""
 
 
 class Command(migrate.Command):
@@ -52,14 +59,12 @@ class Command(migrate.Command):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.under_way: Migration | None = None
-        self.begun_at = 0.0
         connection = connections[options["database"]]
         for number in range(1, options["tries"] + 1):
-            if not (options["plan"] or options["check_unapplied"] or options["fake"]):
-                for name in unfinished_indexes.drop_those_of_waiting_migrations(connection):
-                    self.stdout.write(f"Dropped {name}, which an earlier try left unfinished.")
+            self.note(None)
             try:
+                if not (options["plan"] or options["check_unapplied"] or options["fake"]):
+                    self.drop_unfinished_indexes(connection)
                 super().handle(*args, **options)
                 return
             except OperationalError as error:
@@ -67,11 +72,15 @@ class Command(migrate.Command):
                     raise
             self.wait_for_the_next(number, options["tries"], connection)
 
+    def drop_unfinished_indexes(self, connection: BaseDatabaseWrapper) -> None:
+        for name in unfinished_indexes.drop_those_of_waiting_migrations(connection):
+            self.stdout.write(f"Dropped {name}, which an earlier try left unfinished.")
+
     def wait_for_the_next(self, number: int, tries: int, connection: BaseDatabaseWrapper) -> None:
         """Pause; CommandError when there is no try left."""
         seconds = monotonic() - self.begun_at
         told = (
-            f"{self.under_way or 'The migration'} gave up after {seconds:.1f} s: others hold a "
+            f"{self.under_way or 'The command'} gave up after {seconds:.1f} s: others hold a "
             f"lock that it needs.{_oldest_transaction(connection)}"
         )
         if number >= tries:
@@ -87,8 +96,14 @@ class Command(migrate.Command):
         self, action: str, migration: Migration | None = None, fake: bool = False
     ) -> None:
         if action in ("apply_start", "unapply_start"):
-            self.under_way, self.begun_at = migration, monotonic()
+            self.note(migration)
+        elif action in ("apply_success", "unapply_success"):
+            self.note(None)
         super().migration_progress_callback(action, migration, fake)
+
+    def note(self, migration: Migration | None) -> None:
+        """What is done from now on; None is what the command does besides."""
+        self.under_way, self.begun_at = migration, monotonic()
 
 
 def _is_for_a_lock(error: OperationalError) -> bool:
@@ -96,14 +111,23 @@ def _is_for_a_lock(error: OperationalError) -> bool:
 
 
 def _oldest_transaction(connection: BaseDatabaseWrapper) -> str:
-    """Who holds it, most likely."""
+    """Who holds it, most likely, or why that cannot be seen."""
     with connection.cursor() as cursor:
         cursor.execute(_OLDEST)
         row = cursor.fetchone()
-    if row is None:
-        return ""
-    pid, name, state, seconds = row
-    return f" The oldest transaction is {seconds:.0f} s old: pid {pid}, {name}, {state}."
+        cursor.execute(_WHO_IS_BLIND)
+        blind = cursor.fetchone()
+    told = ""
+    if row is not None:
+        pid, name, state, seconds = row
+        told = f" The oldest transaction is {seconds:.0f} s old: pid {pid}, {name}, {state}."
+    if blind is not None:
+        role = connection.ops.quote_name(blind[0])
+        told += (
+            " Transactions of other roles cannot be seen; "
+            f"GRANT pg_read_all_stats TO {role} would show them."
+        )
+    return told
 
 
 def _tries(text: str) -> int:
