@@ -1,21 +1,30 @@
 """Hashing a password takes a core a seventh of a second, on purpose. A rush of sign-ins must
-leave threads, and the processor, to everybody else."""
+leave threads, connections and the processor to everybody else."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 
 from django.conf import settings
+from django.contrib.auth.hashers import ScryptPasswordHasher
 
+from notevault.kit import deadline
 from notevault.kit.bulkhead import Bulkhead, Full
 from notevault.kit.errors import DomainError
+from ops.transactions import lend_connection
+
+# Of a request's time, for the hash itself and what follows it.
+HASH_S = 0.5
 
 places = Bulkhead(settings.WEB_THREADS // 2)
-# A process hashes one password after the other. Several at once are no sooner done where a pod
-# has a core or less, and share it with every other request. Who waits here has a place, so few do.
-turn = threading.Lock()
+# A process hashes one password after the other: where a pod has a core or less, several at once
+# are no sooner done, and each takes as much of it as all other requests of the process together.
+one_at_a_time = threading.Lock()
+
+_has_turn: ContextVar[bool] = ContextVar("has_turn", default=False)
 
 
 class TooManyAtOnce(DomainError):
@@ -23,15 +32,60 @@ class TooManyAtOnce(DomainError):
     message = "Many people are signing in at this moment. Try again in a second."
 
 
-@contextmanager
-def place() -> Iterator[None]:
-    """Around whatever hashes a password, and before an attempt is counted.
+class Scrypt(ScryptPasswordHasher):
+    """Django's own, in turn. Whoever hashes a password comes by here, Django's pages too."""
 
-    Raises TooManyAtOnce, at once, when half of the process's threads are at it.
+    def encode(
+        self,
+        password: str,
+        salt: str,
+        n: int | None = None,
+        r: int | None = None,
+        p: int | None = None,
+    ) -> str:
+        with turn():
+            return super().encode(password, salt, n, r, p)
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """Around a hash and all that must not happen without it, such as counting an attempt.
+
+    Raises TooManyAtOnce: at once when half of the process's threads are at it, else when the
+    turn does not come while the request has time. A turn inside a turn is the same one. The
+    database connection goes back to its pool, unless a transaction is open. Outside of
+    requests nothing of this holds: nobody else is served there.
     """
+    if not deadline.is_set():
+        yield
+        return
+    lend_connection()
+    if _has_turn.get():
+        yield
+        return
+    with _place(), _turn():
+        yield
+
+
+@contextmanager
+def _place() -> Iterator[None]:
+    # The stack parts the entry from the body: a Full that the body raises is somebody else's.
     with ExitStack() as held:
         try:
             held.enter_context(places.place())
         except Full:
             raise TooManyAtOnce(retry_after=1) from None
         yield
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    left = deadline.remaining(deadline.REQUEST_S) - HASH_S
+    if not one_at_a_time.acquire(timeout=max(0.0, left)):
+        raise TooManyAtOnce(retry_after=1)
+    token = _has_turn.set(True)
+    try:
+        yield
+    finally:
+        _has_turn.reset(token)
+        one_at_a_time.release()

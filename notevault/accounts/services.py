@@ -39,13 +39,11 @@ class InvalidCredentials(DomainError):
     message = "E-mail address or password is wrong."
 
 
-@hashing.place()
 def register(*, email: str, password: str, name: str, now: datetime) -> tuple[User, TokenPair]:
     """Make an account and sign it in. Raises EmailTaken, PasswordTooWeak, TooManyAtOnce."""
     user = User(email=normalise_email(email), name=name)
     require_strong(password, user)
-    with hashing.turn:  # slow on purpose, so outside the transaction
-        user.password = make_password(password)
+    user.password = make_password(password)  # slow on purpose, so outside the transaction
     return _create_account(user=user, now=now)
 
 
@@ -66,25 +64,25 @@ def require_strong(password: str, user: User) -> None:
         raise PasswordTooWeak(" ".join(error.messages)) from error
 
 
-@hashing.place()
 def sign_in(*, email: str, password: str, now: datetime) -> tuple[User, TokenPair]:
     """Raises InvalidCredentials, AccountLocked after five failures in a row, TooManyAtOnce.
 
     A wrong address costs the same time as a wrong password.
     """
-    guard.count_attempt(email=email, now=now)
-    user = User.objects.filter(email=normalise_email(email)).first()
-    if not _password_matches(user, password) or user is None or not user.is_active:
+    with hashing.turn():  # who is turned away here has not guessed
+        guard.count_attempt(email=email, now=now)
+        user = User.objects.filter(email=normalise_email(email)).first()
+        matches = _password_matches(user, password)
+    if not matches or user is None or not user.is_active:
         raise InvalidCredentials
     return user, _signed_in(user=user, now=now)
 
 
 def _password_matches(user: User | None, password: str) -> bool:
-    with hashing.turn:
-        if user is None:
-            make_password(password)
-            return False
-        return check_password(password, user.password)
+    if user is None:
+        make_password(password)
+        return False
+    return check_password(password, user.password)
 
 
 @use_case
@@ -155,7 +153,6 @@ def sign_out(*, session_id: UUID, now: datetime) -> None:
     _revoke(session_filter={"pk": session_id}, why="signed out", now=now)
 
 
-@hashing.place()
 def change_password(*, user_id: UUID, current: str, new: str, now: datetime) -> TokenPair:
     """Set a new password, end every session, and start one for the caller.
 
@@ -164,10 +161,10 @@ def change_password(*, user_id: UUID, current: str, new: str, now: datetime) -> 
     """
     user = User.objects.get(pk=user_id)
     require_strong(new, user)  # first: a poor choice is no guess at the password
-    guard.count_attempt(email=user.email, now=now)
-    if not _password_matches(user, current):
-        raise InvalidCredentials("The current password is wrong.")
-    with hashing.turn:
+    with hashing.turn():
+        guard.count_attempt(email=user.email, now=now)
+        if not _password_matches(user, current):
+            raise InvalidCredentials("The current password is wrong.")
         encoded = make_password(new)
     return _set_password(user=user, encoded=encoded, now=now)
 

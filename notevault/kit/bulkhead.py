@@ -2,7 +2,7 @@
 
 At most half of the threads talk to upstreams (Razorpay, Cloudinary), and at most a quarter
 waits for what others do (`payments/waiting.py`): a quarter always serves the catalogue. At most
-half hash passwords (`accounts/hashing.py`), which takes no longer than the processor does.
+half hash passwords, or wait for their turn (`accounts/hashing.py`).
 
     with bulkhead.place():
         reply = session.post(...)

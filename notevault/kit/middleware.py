@@ -9,13 +9,16 @@ from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 
+from notevault.kit.errors import DomainError
 from notevault.kit.http import (
     bad_request,
     database_unavailable,
     is_database_unavailable,
     problem,
+    refusal,
     server_error,
 )
+from notevault.kit.problems import CATALOGUE
 
 log = structlog.get_logger("notevault.errors")
 
@@ -56,7 +59,7 @@ class BodyLimitMiddleware:
 
 
 class LastNetMiddleware:
-    """What no view has caught: a database that is away is a 503, also outside the API.
+    """What no view has caught: who is away or busy now is a 503, also outside the API.
 
     With DEBUG on Django would answer a bug of the API with a page; its clients get the
     same problem as in production, and the traceback is in the log.
@@ -71,6 +74,8 @@ class LastNetMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if is_database_unavailable(error):
             return database_unavailable(error)
+        if isinstance(error, DomainError) and CATALOGUE[error.code].status == 503:
+            return refusal(error)
         if isinstance(error, SuspiciousOperation):
             return bad_request(request, error)
         if settings.DEBUG and request.path.startswith("/api/v1/"):

@@ -11,7 +11,7 @@ from notevault.settings.base import *  # noqa: F403
 from notevault.settings.base import DATA_DIR, INSTALLED_APPS, STORAGES, THROTTLE_RATES
 
 ALLOWED_HOSTS = ["*"]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+PASSWORD_HASHERS = ["notevault.accounts.tests.hashers.CheapScrypt"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 THROTTLE_RATES = dict.fromkeys(THROTTLE_RATES, "100000/min")
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

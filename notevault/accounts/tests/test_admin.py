@@ -8,6 +8,7 @@ from django.test import Client
 from notevault.accounts import services
 from notevault.accounts.models import User
 from notevault.accounts.tests.factories import PASSWORD, make_user
+from notevault.accounts.tests.rush import rush
 from notevault.kit import clock
 from notevault.kit.tests.problem_details import refusal_of
 
@@ -153,6 +154,40 @@ class TestChangedUser:
         admin.post(f"{USERS}{buyer.pk}/change/", fields_of(buyer, name="Asha"))
 
         assert client.get("/api/v1/me").json()["name"] == "Asha"
+
+
+class TestARushOfSignIns:
+    """Pages that hash a password wait in the same line."""
+
+    TWICE = {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+
+    def test_makes_no_new_user(self, admin):
+        with rush():
+            answer = admin.post(
+                f"{USERS}add/", {**self.TWICE, "name": "Asha", "email": "asha@example.com"}
+            )
+
+        assert refusal_of(answer) == (503, "service_unavailable")
+        assert User.objects.count() == 1
+
+    def test_leaves_the_password_of_somebody_as_it_is(self, admin, buyer):
+        with rush():
+            answer = admin.post(
+                f"{USERS}{buyer.pk}/password/", {**self.TWICE, "usable_password": "true"}
+            )
+
+        assert refusal_of(answer) == (503, "service_unavailable")
+        buyer.refresh_from_db()
+        assert buyer.check_password(PASSWORD)
+
+    def test_leaves_ones_own_as_it_is(self, admin, root):
+        form = {"new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
+        with rush():
+            answer = admin.post("/admin/password_change/", {**form, "old_password": PASSWORD})
+
+        assert refusal_of(answer) == (503, "service_unavailable")
+        root.refresh_from_db()
+        assert root.check_password(PASSWORD)
 
 
 class TestStaffWithoutPower:

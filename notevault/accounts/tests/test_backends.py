@@ -6,6 +6,8 @@ import pytest
 
 from notevault.accounts.models import SignInGuard
 from notevault.accounts.tests.factories import PASSWORD
+from notevault.accounts.tests.rush import rush
+from notevault.kit.tests.problem_details import refusal_of
 
 pytestmark = pytest.mark.django_db
 
@@ -44,3 +46,14 @@ class TestAdminSignIn:
 
     def test_tells_nothing_of_unknown_addresses(self, client, db):
         assert sign_in(client, "wrong", email="nobody@example.com") == 200
+
+    def test_is_refused_in_a_rush_and_not_counted_as_a_failure(self, client, moderator):
+        form = {"username": moderator.email, "password": PASSWORD}
+
+        with rush():
+            answers = [client.post(LOGIN, form) for _ in range(6)]
+
+        assert {refusal_of(answer) for answer in answers} == {(503, "service_unavailable")}
+        assert {answer["Retry-After"] for answer in answers} == {"1"}
+        assert SignInGuard.objects.count() == 0
+        assert sign_in(client, PASSWORD) == 302

@@ -129,22 +129,6 @@ class TestSignIn:
 
         assert hashed == ["guess"]
 
-    def test_hashes_one_password_after_the_other(self, now, monkeypatch):
-        """Of five callers at once; the other four leave the processor to somebody else."""
-        under_way, most = [], []
-
-        def hash_slowly(password):
-            under_way.append(password)
-            most.append(len(under_way))
-            time.sleep(0.02)
-            under_way.remove(password)
-
-        monkeypatch.setattr(services, "make_password", hash_slowly)
-        with ThreadPoolExecutor(5) as pool:
-            list(pool.map(services._password_matches, [None] * 5, "abcde"))
-
-        assert most == [1] * 5
-
     def test_refuses_someone_who_was_deactivated(self, buyer, now):
         User.objects.update(is_active=False)
 

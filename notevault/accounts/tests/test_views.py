@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 
-from notevault.accounts import hashing
 from notevault.accounts.models import Session, SignInGuard, User
 from notevault.accounts.tests.factories import PASSWORD
-from notevault.kit import deadline
-from notevault.kit.bulkhead import Bulkhead
+from notevault.accounts.tests.rush import rush
 from notevault.kit.tests.problem_details import problem_of, refusal_of
 
 pytestmark = pytest.mark.django_db
@@ -358,19 +355,7 @@ def test_a_lock_ends_after_fifteen_minutes(buyer, log_in, monkeypatch, now):
 
 
 class TestARushOfSignIns:
-    @pytest.fixture
-    def rush(self, monkeypatch):
-        """All places are taken for as long as it lasts."""
-        monkeypatch.setattr(hashing, "places", Bulkhead(1))
-
-        @contextmanager
-        def last():
-            with deadline.within(30), hashing.places.place():
-                yield
-
-        return last
-
-    def test_is_told_to_come_back_and_not_counted_as_a_failure(self, buyer, log_in, rush):
+    def test_is_told_to_come_back_and_not_counted_as_a_failure(self, buyer, log_in):
         with rush():
             answers = [log_in() for _ in range(6)]
 
@@ -379,14 +364,14 @@ class TestARushOfSignIns:
         assert (SignInGuard.objects.count(), Session.objects.count()) == (0, 0)
         assert log_in().status_code == 200
 
-    def test_makes_no_account(self, post, rush):
+    def test_makes_no_account(self, post):
         with rush():
             answer = post("register", ASHA)
 
         assert refusal_of(answer) == (503, "service_unavailable")
         assert not User.objects.exists()
 
-    def test_leaves_the_password_as_it_is(self, buyer, client_of, rush):
+    def test_leaves_the_password_as_it_is(self, buyer, client_of):
         body = {"current_password": PASSWORD, "new_password": "another-horse-battery"}
         with rush():
             answer = client_of(buyer).post("/api/v1/auth/password/change", body, format="json")
@@ -394,7 +379,3 @@ class TestARushOfSignIns:
         assert refusal_of(answer) == (503, "service_unavailable")
         buyer.refresh_from_db()
         assert buyer.check_password(PASSWORD)
-
-    def test_leaves_the_catalogue_alone(self, anyone, rush):
-        with rush():
-            assert anyone.get("/api/v1/notes").status_code == 200
