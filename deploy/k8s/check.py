@@ -93,10 +93,8 @@ def _validated(paths: Sequence[Path], version: str) -> list[str]:
 def judge(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """What checkov skipped, by file. Raises Bad for a check that failed, and for a skip without a
     reason."""
-    frameworks = ["kubernetes"]
-    if DOCKERFILE.exists():
-        frameworks.append("dockerfile")
-        shutil.copy(DOCKERFILE, folder / "Dockerfile")
+    frameworks = ["kubernetes", "dockerfile"]
+    shutil.copy(DOCKERFILE, folder / "Dockerfile")
     skips: dict[str, list[dict[str, Any]]] = {}
     for found in _checkov(folder, frameworks):
         for check in found["results"]["skipped_checks"]:
@@ -130,8 +128,6 @@ def _checkov(folder: Path, frameworks: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def lint_image(skips: Sequence[dict[str, Any]]) -> str:
-    if not DOCKERFILE.exists():
-        return "there is none"
     run(TOOLS / "hadolint", DOCKERFILE)
     return f"hadolint clean, checkov 0 failed, {_told(skips)}"
 

@@ -87,3 +87,8 @@ class Kubectl:
         said = self("get", kind, name, "--ignore-not-found", "--output", "json")
         found: dict[str, Any] | None = json.loads(said) if said.strip() else None
         return found
+
+    def items(self, kind: str, selector: str = "") -> list[dict[str, Any]]:
+        found = json.loads(self("get", kind, "--selector", selector, "--output", "json"))
+        listed: list[dict[str, Any]] = found["items"]
+        return listed

@@ -12,12 +12,13 @@ In this order, and it stops at the first that fails:
   look        /health/live, /health/ready and /metrics of the service
 
 Migrations only expand (the guide's rules), so the release before works on their schema, and
---undo takes back pods alone.
+--undo takes back pods alone: those that the last release changed, whatever was restarted since.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 import tempfile
@@ -26,31 +27,40 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import migration
 import pin
+import revisions
 import smoke
 from kubectl import HERE, Kubectl, KubectlFailed, KubectlMissing, namespace_of
+from migration import Failed
 
-JOB = "notevault-migrate"
 # PgBouncer first: the web that comes after it may need its new settings.
 DEPLOYMENTS = ("notevault-pgbouncer", "notevault-api", "notevault-worker")
-SECRETS = ("notevault-secrets", "notevault-pgbouncer")
+# Mounted whole, so no manifest names its keys.
+MOUNTED = {"notevault-pgbouncer": {"databases.ini", "users.txt"}}
 COMPONENT = "app.kubernetes.io/component"
 GROUND = f"{COMPONENT} in (namespace,ground)"
-MIGRATION = f"{COMPONENT}=migrate"
 REST = f"{COMPONENT} notin (namespace,ground,migrate)"
-MIGRATE_WITHIN_S = 3700
 ROLL_OUT_WITHIN_S = 900
 LOOK_EVERY_S = 2.0
 # As long as a first pod of the release before takes to be ready again.
 STALE_WITHIN_S = 120
 
 
-class Failed(Exception):
-    """The message says what holds now and what to do."""
-
-
 def step(text: str) -> None:
     print(f"== {text}", flush=True)
+
+
+def demand_pinned(arguments: argparse.Namespace) -> pin.Pins:
+    """What would be written. Raises pin.Refused."""
+    pins = pin.changed(
+        pin.read(arguments.overlay),
+        api=arguments.image,
+        pgbouncer=arguments.pgbouncer,
+        version=arguments.version,
+    )
+    pins.demand_pinned()
+    return pins
 
 
 @contextmanager
@@ -61,25 +71,42 @@ def overlay_of(arguments: argparse.Namespace) -> Iterator[Path]:
         if arguments.dry_run:
             root = Path(folder) / "k8s"
             shutil.copytree(HERE, root)
-        pins = pin.changed(
-            pin.read(arguments.overlay),
-            api=arguments.image,
-            pgbouncer=arguments.pgbouncer,
-            version=arguments.version,
-        )
-        pins.demand_pinned()
+        pins = demand_pinned(arguments)
         pin.write(arguments.overlay, pins, root=root)
         step(f"pinned {pins.version}: {pins.api}, {pins.pgbouncer}")
         yield root / "overlays" / arguments.overlay
 
 
-def demand_secrets(kubectl: Kubectl) -> None:
-    missing = [name for name in SECRETS if not kubectl.find("secret", name)]
+def demand_secrets(kubectl: Kubectl, overlay: str) -> None:
+    """Raises Failed, before anything is changed, for a key that a pod could not start without."""
+    path = str(HERE / "overlays" / overlay)
+    said = kubectl("apply", "--kustomize", path, "--dry-run=client", "--output", "json")
+    missing = []
+    for name, keys in sorted(secret_keys(json.loads(said)).items()):
+        secret = kubectl.find("secret", name)
+        there = (secret or {}).get("data") or {}
+        missing += [f"{name}/{key}" for key in sorted(keys - there.keys())] if secret else [name]
     if missing:
         raise Failed(
             f"The namespace {kubectl.namespace} lacks {', '.join(missing)}: "
             "deploy/k8s/create_secrets.py makes them. Nothing was changed."
         )
+
+
+def secret_keys(manifest: object) -> dict[str, set[str]]:
+    """By Secret, the keys that its pods must have."""
+    found = {name: set(keys) for name, keys in MOUNTED.items()}
+    waiting = [manifest]
+    while waiting:
+        thing = waiting.pop()
+        if isinstance(thing, list):
+            waiting += thing
+        elif isinstance(thing, dict):
+            waiting += thing.values()
+            reference = thing.get("secretKeyRef")
+            if isinstance(reference, dict) and not reference.get("optional"):
+                found.setdefault(reference["name"], set()).add(reference["key"])
+    return found
 
 
 def try_on_server(kubectl: Kubectl, overlay: Path) -> None:
@@ -91,41 +118,6 @@ def try_on_server(kubectl: Kubectl, overlay: Path) -> None:
 
 def apply(kubectl: Kubectl, overlay: Path, selector: str, *options: str) -> str:
     return kubectl("apply", "--kustomize", str(overlay), "--selector", selector, *options)
-
-
-def migrate(kubectl: Kubectl, overlay: Path) -> None:
-    kubectl("delete", "job", JOB, "--ignore-not-found", "--wait")
-    apply(kubectl, overlay, MIGRATION)
-    deadline = time.monotonic() + MIGRATE_WITHIN_S
-    while (state := _state_of_job(kubectl)) == "":
-        if time.monotonic() > deadline:
-            state = "Late"
-            break
-        time.sleep(LOOK_EVERY_S)
-    show_log(kubectl)
-    if state != "Complete":
-        raise Failed(
-            f"The migration did not end well ({state}). No pod was replaced: the release before "
-            f"serves on. Read `kubectl -n {kubectl.namespace} describe job/{JOB}`, cure it, and "
-            "release again: what was applied is not applied twice."
-        )
-
-
-def show_log(kubectl: Kubectl) -> None:
-    """What the migration said, as far as its pod is still there."""
-    try:
-        print(kubectl("logs", f"job/{JOB}", "--tail=50"), end="", flush=True)
-    except KubectlFailed as error:
-        print(f"Its log cannot be read: {error}", flush=True)
-
-
-def _state_of_job(kubectl: Kubectl) -> str:
-    """Complete, Failed, or nothing yet."""
-    job = kubectl.find("job", JOB) or {}
-    for condition in job.get("status", {}).get("conditions") or []:
-        if condition["type"] in {"Complete", "Failed"} and condition["status"] == "True":
-            return str(condition["type"])
-    return ""
 
 
 def roll_out(kubectl: Kubectl, overlay: Path) -> None:
@@ -157,8 +149,10 @@ def watch_undone(kubectl: Kubectl, name: str) -> None:
 
 def release(arguments: argparse.Namespace) -> None:
     kubectl = Kubectl(namespace_of(arguments.overlay), arguments.context)
+    demand_pinned(arguments)
+    demand_secrets(kubectl, arguments.overlay)
+    migration.demand_none_under_way(kubectl)
     with overlay_of(arguments) as overlay:
-        demand_secrets(kubectl)
         step("try on the server")
         try_on_server(kubectl, overlay)
         if arguments.dry_run:
@@ -167,7 +161,7 @@ def release(arguments: argparse.Namespace) -> None:
         step("ground")
         print(apply(kubectl, overlay, GROUND), end="", flush=True)
         step("migrate")
-        migrate(kubectl, overlay)
+        migration.run(kubectl, overlay)
         try:
             step("roll out")
             roll_out(kubectl, overlay)
@@ -182,17 +176,29 @@ def release(arguments: argparse.Namespace) -> None:
 
 
 def undo(arguments: argparse.Namespace) -> None:
-    """Each Deployment as it was one revision ago, with the configuration it had. The schema
-    stays, and the overlay's pins are yours to set back (`git checkout`)."""
+    """Each Deployment that the last release changed, PgBouncer too, as it was before it, with the
+    configuration it had. The schema stays, and the overlay's pins are yours to set back
+    (`git checkout`)."""
     kubectl = Kubectl(namespace_of(arguments.overlay), arguments.context)
-    names = [name for name in DEPLOYMENTS if name != "notevault-pgbouncer"]
+    replica_sets = kubectl.items("replicasets")
+    found = [kubectl.find("deployment", name) for name in DEPLOYMENTS]
+    back = revisions.of_the_last_release(
+        [revisions.before(each, replica_sets) for each in found if each]
+    )
+    if not back:
+        raise Failed(
+            "No earlier release is left to go back to: every revision runs the same but for "
+            "restarts. Release the digest that you want. Nothing was changed."
+        )
     dry_run = ["--dry-run=server"] if arguments.dry_run else []
-    for name in names:
-        print(kubectl("rollout", "undo", f"deployment/{name}", *dry_run), end="", flush=True)
+    for each in back:
+        step(f"{each.name}: back to revision {each.revision}")
+        to = f"--to-revision={each.revision}"
+        print(kubectl("rollout", "undo", f"deployment/{each.name}", to, *dry_run), end="")
     if arguments.dry_run:
         return
-    for name in names:
-        watch_undone(kubectl, name)
+    for each in back:
+        watch_undone(kubectl, each.name)
     smoke.look(kubectl, host=smoke.host_of(arguments.overlay))
     step("undone; set the overlay's images back too, or the next release brings them again")
 

@@ -85,6 +85,12 @@ class TestAtMostOneMoreThanTheMost:
         assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}
         assert spec["minReadySeconds"] > spec["template"]["spec"]["terminationGracePeriodSeconds"]
 
+    def test_of_staging_the_only_worker_stays_until_the_next_works(self):
+        spec = rendered("staging").one("Deployment", "notevault-worker")["spec"]
+
+        assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+        assert spec["minReadySeconds"] > spec["template"]["spec"]["terminationGracePeriodSeconds"]
+
     def test_a_worker_is_gone_within_its_own_grace(self):
         spec = rendered("production").one("Deployment", "notevault-worker")["spec"]
         ends_s = float(rendered("production").config()["WORKER_GRACE_S"]) + GIVE_BACK_S

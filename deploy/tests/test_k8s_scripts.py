@@ -11,6 +11,7 @@ from pathlib import Path
 import create_secrets
 import embed_rules
 import kubectl
+import migration
 import pin
 import pytest
 import release
@@ -119,7 +120,7 @@ class TestARelease:
 
     def test_applies_each_object_in_exactly_one_step(self):
         assert release.GROUND.endswith("in (namespace,ground)")
-        assert release.MIGRATION.endswith("=migrate")
+        assert migration.SELECTOR.endswith("=migrate")
         assert release.REST.endswith("notin (namespace,ground,migrate)")
 
     def test_is_looked_at_by_the_name_that_buyers_use(self):

@@ -80,6 +80,17 @@ class TestWhenNobodyAnswers:
         assert silenced == {"TargetDown a", "BackupTooOld", "UptimeLow"}
 
 
+class TestWhenNobodyAnswersInOneNamespace:
+    def test_the_other_is_heard(self, fire: Fire) -> None:
+        silenced = fire(
+            critical("ApiDown", namespace="staging"),
+            critical("BackupTooOld", source="database", namespace="staging", instance="staging"),
+            critical("BackupTooOld", source="database", namespace="shop", instance="shop"),
+        )
+
+        assert silenced == {"BackupTooOld staging"}
+
+
 class TestWhenTheDatabaseIsAway:
     def test_what_rests_on_it_is_not_heard(self, fire: Fire) -> None:
         silenced = fire(

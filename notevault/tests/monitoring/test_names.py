@@ -18,7 +18,7 @@ QUERIES = list(queries())
 # What others export, and the labels of it that we use.
 OF_OTHERS = {
     # Prometheus
-    "up": {"job", "instance"},
+    "up": {"namespace", "job", "instance"},
     "ALERTS": {"alertname", "alertstate"},
     # kube-state-metrics
     "kube_pod_container_status_restarts_total": {"namespace", "pod", "container"},
@@ -27,8 +27,8 @@ OF_OTHERS = {
     "container_cpu_usage_seconds_total": {"namespace", "pod", "container"},
     "container_memory_working_set_bytes": {"namespace", "pod", "container"},
 }
-# Prometheus adds them to each series that it scrapes.
-OF_THE_TARGET = {"job", "instance"}
+# Prometheus adds them to each series that it scrapes; the namespace in Kubernetes only.
+OF_THE_TARGET = {"namespace", "job", "instance"}
 ENDINGS = {
     "counter": {"_total": set()},
     "gauge": {"": set()},

@@ -94,6 +94,35 @@ class TestAlertsThatRestOnTheDatabase:
             assert "max" in alert["expr"], alert["alert"]
 
 
+# Over pods; `present_over_time` and the like are over time.
+AGGREGATION = re.compile(r"\b(?:sum|max|min|avg|count|group|topk|quantile)\s*(?:by\s*)?\(([^)]*)")
+
+
+class TestNamespaces:
+    """Production and staging may share a Prometheus."""
+
+    @pytest.mark.parametrize("rule", rules(), ids=[r.get("alert") or r["record"] for r in rules()])
+    def test_are_never_taken_together(self, rule: dict[str, Any]) -> None:
+        found = AGGREGATION.findall(rule["expr"])
+
+        assert [labels for labels in found if "namespace" not in labels.split(", ")] == []
+        assert "ignoring" not in rule["expr"]
+
+    @pytest.mark.parametrize("alert", alerts(), ids=NAMES)
+    def test_are_told(self, alert: dict[str, Any]) -> None:
+        told = alert["annotations"]["summary"].endswith(
+            "{{ with $labels.namespace }} in {{ . }}{{ end }}"
+        )
+
+        assert told == (alert["alert"] != ALWAYS)
+
+    def test_silence_only_their_own(self) -> None:
+        config = load(PROMETHEUS / "alertmanager.yml")
+
+        assert "namespace" in config["route"]["group_by"]
+        assert all("namespace" in rule["equal"] for rule in config["inhibit_rules"])
+
+
 class TestAlertmanager:
     def test_silences_only_by_alerts_that_exist(self) -> None:
         inhibitions = load(PROMETHEUS / "alertmanager.yml")["inhibit_rules"]
