@@ -110,7 +110,7 @@ def _similar(notes: QuerySet[Note], q: str) -> QuerySet[Note]:
 def _swapped(q: str) -> Iterator[str]:
     """`q` with two letters beside each other swapped, each such pair of its beginning once."""
     for at in range(min(len(q) - 1, MOST_SWAPS)):
-        first, second = q[at : at + 2]
+        first, second = q[at], q[at + 1]
         if first.isalpha() and second.isalpha() and first != second:
             yield q[:at] + second + first + q[at + 2 :]
 

@@ -31,15 +31,19 @@ sys.exit(answer.status >= 400)' "$1"
 
 # one_off CRONJOB [ARGUMENT…]: a Job with that CronJob's image, rights and secrets, and other
 # arguments if there are any. It is waited for, and its log is shown. Fails when the Job does.
+#   ONE_OFF_WITHIN_S=86400 one_off …   with so many seconds instead of the CronJob's
+#   ONE_OFF_IMAGE=NAME@sha256:… one_off …   from an image that is not rolled out yet
 one_off() {
     local like=$1 job name state
     shift
     name="$like-$(date +%s)-$RANDOM"
     job=$(kube create job "$name" --from="cronjob/$like" --dry-run=client -o json) || return
-    if [ $# -gt 0 ]; then
-        job=$(jq '.spec.template.spec.containers[0].args = $ARGS.positional' \
-            --args -- "$@" <<<"$job") || return
-    fi
+    job=$(jq --arg within "${ONE_OFF_WITHIN_S:-}" --arg image "${ONE_OFF_IMAGE:-}" '
+        .spec.template.spec.containers[0] |= (
+            if $ARGS.positional == [] then . else .args = $ARGS.positional end
+            | if $image == "" then . else .image = $image end)
+        | if $within == "" then . else .spec.activeDeadlineSeconds = ($within | tonumber) end' \
+        --args -- "$@" <<<"$job") || return
     kube create -f - <<<"$job" || return
     while true; do
         state=$(kube get job "$name" -o jsonpath='{range .status.conditions[*]}{.type} {end}') ||

@@ -5,7 +5,9 @@
 What is missing, a placeholder or published in .env.example is refused, by the production
 settings themselves, before the cluster is asked. Values go to kubectl by its standard input, and
 are never shown. A secret that changes is rotated: what the cluster has becomes `…-previous`, so
-that nobody is signed out and no webhook refused. What the file does not have stays as it is.
+that pods with the new value accept what the old one signed. The other way round nothing holds:
+a pod that has not started anew does not know the new value (the guide's 5.5 has the order). What
+the file does not have stays as it is.
 
 DATABASE_URL is PostgreSQL's own; the web's, through PgBouncer, is made from it.
 """
@@ -137,15 +139,17 @@ def create(arguments: argparse.Namespace) -> None:
         for name, keys in secrets.items():
             print(f"{name}: new: {', '.join(sorted(keys))}")
         return
-    changed = [
-        name
-        for name, keys in secrets.items()
-        if put(kubectl, name, keys, drop=arguments.drop, dry_run=arguments.dry_run)
-    ]
+    changed: list[str] = []
+    try:
+        for name, keys in secrets.items():
+            if put(kubectl, name, keys, drop=arguments.drop, dry_run=arguments.dry_run):
+                changed.append(name)
+    finally:
+        # Also where a later one failed: the next run finds the earlier ones unchanged.
+        if not arguments.dry_run and (restart := restart_of(changed, namespace=kubectl.namespace)):
+            print(f"Pods read them when they start: {restart}")
     if arguments.dry_run:
         print("Dry run: nothing was changed.")
-    elif restart := restart_of(changed, namespace=kubectl.namespace):
-        print(f"Pods read them when they start: {restart}")
 
 
 def restart_of(changed: Sequence[str], *, namespace: str) -> str:

@@ -259,6 +259,24 @@ class TestRotation:
 
         assert re.findall(r"deployment/(\S+)", command) == readers
 
+    def test_that_fails_half_way_tells_who_reads_what_was_changed(
+        self, env_file, monkeypatch, tmp_path, capsys
+    ):
+        program = tmp_path / "kubectl"
+        program.write_text(
+            "#!/bin/sh\n"
+            'case "$*" in *"get namespace"*) echo "{}" ;; *" get "*) ;;\n'
+            '*) grep -q notevault-pgbouncer\\", || exit 0; echo gone >&2; exit 1 ;; esac\n'
+        )
+        program.chmod(0o755)
+        monkeypatch.setenv("KUBECTL", str(program))
+
+        assert create(env_file) == 1
+
+        said = capsys.readouterr()
+        assert "rollout restart deployment/notevault-api deployment/notevault-worker\n" in said.out
+        assert "gone" in said.err
+
     def test_is_refused_by_the_server_if_somebody_was_faster(self):
         found = {"metadata": {"resourceVersion": "41"}}
 

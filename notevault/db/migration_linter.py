@@ -9,9 +9,9 @@ import re
 from typing import Any
 
 from django.apps import AppConfig
-from django_migration_linter.sql_analyser import PostgresqlAnalyser
 from django_migration_linter.sql_analyser.analyser import ANALYSER_STRING_MAPPING
 from django_migration_linter.sql_analyser.base import Check, CheckMode, CheckType
+from django_migration_linter.sql_analyser.postgresql import PostgresqlAnalyser
 
 _ADDED = re.compile(r"ALTER TABLE (\S+) ADD CONSTRAINT \S+ CHECK\b")
 _VALIDATED = re.compile(r"ALTER TABLE (\S+) VALIDATE CONSTRAINT\b")

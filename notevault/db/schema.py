@@ -59,7 +59,7 @@ class DatabaseSchemaEditor(PostgreSQLSchemaEditor):
     def _is_broken(self, index: str) -> bool:
         with self.connection.cursor() as cursor:
             cursor.execute(_IS_BROKEN, [index])
-            return cursor.fetchone() == (True,)
+            return bool(cursor.fetchone() == (True,))
 
     @contextmanager
     def _patience(self) -> Iterator[None]:

@@ -116,7 +116,11 @@ def restore(path: Path, target: Target, *, on_bytes: OnBytes) -> None:
     """
     environment = target.database.environment()
     reader = target.clients.running(
-        "pg_restore", "--no-owner", "--no-privileges", "-f", "-", str(path), environment=environment
+        "pg_restore",
+        # Comments are those of extensions, which an administrator may have made there before:
+        # the database's owner may not comment on them, and they bring their own.
+        *("--no-owner", "--no-privileges", "--no-comments", "-f", "-", str(path)),
+        environment=environment,
     )
     writer = target.clients.running(
         "psql",

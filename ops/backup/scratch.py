@@ -58,9 +58,11 @@ def _create(connection: psycopg.Connection, name: str) -> None:
         # Not template1, to which somebody may have added what a dump brings too.
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(_word(name)))
     except errors.InsufficientPrivilege as error:
+        # Not the login: a session may have taken another role, and that one's right counts.
+        [(role,)] = connection.execute("SELECT quote_ident(current_user)").fetchall()
         raise NoScratch(
-            f"A scratch database could not be made: {first_line(error)}. ALTER ROLE "
-            f"{connection.info.user} CREATEDB, or give an empty database with --into."
+            f"A scratch database could not be made: {first_line(error)}. ALTER ROLE {role} "
+            "CREATEDB, or give an empty database with --into."
         ) from error
     except psycopg.Error as error:
         raise NoScratch(f"A scratch database could not be made: {first_line(error)}.") from error

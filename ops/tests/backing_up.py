@@ -73,6 +73,14 @@ def ask(database: Database, question: str) -> Any:
         return cursor.fetchall() if cursor.description else []
 
 
+def belongs_to(role: str, database: Database) -> None:
+    """Whoever signs in there is that role, as the guide's logins are the owner."""
+    name = sql.Identifier(database.name).as_string()
+    ask(database, f"ALTER DATABASE {name} OWNER TO {role}")
+    ask(database, f"ALTER SCHEMA public OWNER TO {role}")
+    ask(database, f"ALTER ROLE CURRENT_USER IN DATABASE {name} SET role = '{role}'")
+
+
 def fill(megabytes: int) -> None:
     """So much that no compression makes smaller: a dump of it takes a while."""
     CacheEntry.objects.bulk_create(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from notevault.db import pgbouncer
 from ops.backup.database import Database, configured
 from ops.backup.scratch import scratch_beside
+from ops.tests.backing_up import ask
 from ops.tests.own_database import direct_url
 from ops.tests.web_rig import sleeper
 
@@ -36,6 +38,16 @@ def backups_of_this_database(settings: Any) -> None:
     """Not of the one that the environment names."""
     if pgbouncer.is_between():
         settings.BACKUP_DATABASE_URL = direct_url()
+
+
+@pytest.fixture
+def plain_owner(transactional_db: None) -> Iterator[str]:
+    """A role as the guide's `notevault_owner` is: no superuser. Ask for it before `elsewhere`,
+    which is then gone before it."""
+    name = f"owner_{secrets.token_hex(4)}"
+    ask(configured(), f"CREATE ROLE {name} NOLOGIN")
+    yield name
+    ask(configured(), f"DROP ROLE {name}")
 
 
 @pytest.fixture

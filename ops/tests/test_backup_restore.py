@@ -13,6 +13,7 @@ from ops.backup.database import configured
 from ops.models import CacheEntry
 from ops.tests.backing_up import (
     ask,
+    belongs_to,
     checksums,
     fill,
     flip,
@@ -78,6 +79,28 @@ class TestARestoredShop:
         restore(backup, elsewhere)
 
         assert ask(elsewhere, "SELECT count(*) FROM ops_backup") == [(0,)]
+
+
+class TestADatabaseOfAPlainOwner:
+    def test_takes_a_backup_though_an_administrator_made_its_extensions(
+        self, backup, plain_owner, elsewhere
+    ):
+        ask(elsewhere, "CREATE EXTENSION pg_trgm")
+        belongs_to(plain_owner, elsewhere)
+
+        code, said = restore(backup, elsewhere)
+
+        assert code == 0, said
+        owners = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"
+        assert ask(elsewhere, owners) == [(plain_owner,)]
+
+    def test_takes_one_with_its_extensions(self, backup, plain_owner, elsewhere):
+        belongs_to(plain_owner, elsewhere)
+
+        assert restore(backup, elsewhere)[0] == 0
+
+        found = "SELECT extname FROM pg_extension WHERE extname = 'pg_trgm'"
+        assert ask(elsewhere, found) == [("pg_trgm",)]
 
 
 class TestADatabaseThatIsNotEmpty:

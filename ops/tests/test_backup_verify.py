@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from ops.backup import restoring, scratch, verifying
 from ops.backup.database import configured
 from ops.models import Backup
-from ops.tests.backing_up import ask, flip, is_empty, only_dump, run
+from ops.tests.backing_up import ask, belongs_to, flip, is_empty, only_dump, run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -161,3 +161,12 @@ class TestABackupThatCannotBeTried:
             pass
 
         assert ask(elsewhere, "SELECT id FROM mine") == [(7,)]
+
+    def test_for_want_of_a_right_names_the_role_that_lacks_it(self, plain_owner, elsewhere):
+        belongs_to(plain_owner, elsewhere)
+
+        with (
+            pytest.raises(scratch.NoScratch, match=f"ALTER ROLE {plain_owner} CREATEDB"),
+            scratch.scratch_beside(elsewhere),
+        ):
+            pass
