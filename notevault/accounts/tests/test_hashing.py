@@ -156,7 +156,8 @@ class TestTheCatalogue:
 
     @pytest.fixture
     def all_wait(self, monkeypatch):
-        """Three places, and whether they are taken."""
+        """Three places, and whether they are taken. Who waits has more patience than the pool."""
+        monkeypatch.setattr(deadline, "REQUEST_S", 30.0)
         monkeypatch.setattr(hashing, "places", Bulkhead(3))
 
         def is_so():
