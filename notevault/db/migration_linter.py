@@ -42,7 +42,7 @@ def validates_what_it_has_locked(statements: list[str], **_: Any) -> bool:
     return False
 
 
-class Analyser(PostgresqlAnalyser):  # type: ignore[misc]
+class Analyser(PostgresqlAnalyser):
     migration_checks = [
         *PostgresqlAnalyser.migration_checks,
         Check(
