@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the guide's commands stand on. `source deploy/guide/operator.sh` in bash, in the
 # repository's root; KUBECONFIG names the cluster.
 
