@@ -93,7 +93,8 @@ class TestDeadLetters:
     def test_are_as_many_as_the_rule_and_health_say(self):
         (rule,) = [one for one in monitoring.alerts() if one["alert"] == "DeadLettersPile"]
 
-        assert rule["expr"] == f'max(notevault_dead_letters{{state="open"}}) > {MANY_LETTERS}'
+        open_ones = 'max by (namespace) (notevault_dead_letters{state="open"})'
+        assert rule["expr"] == f"{open_ones} > {MANY_LETTERS}"
         assert rule["labels"]["severity"] == kinds.find("ops.dead_letters").severity
 
 

@@ -165,7 +165,10 @@ class TestAutoscaling:
 
         # `make monitoring` has a real Prometheus scrape it from a real web process.
         series = rule["seriesQuery"].partition("{")[0]
-        assert f"max by (namespace, queue) ({series})" in (ROOT / "deploy/prometheus/rules.yml").read_text()
+        assert (
+            f"max by (namespace, queue) ({series})"
+            in (ROOT / "deploy/prometheus/rules.yml").read_text()
+        )
 
 
 class TestPeriodicJobs:

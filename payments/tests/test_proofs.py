@@ -6,7 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from procrastinate.contrib.django import app
 
 from alerts.models import Alert
@@ -88,8 +88,7 @@ class TestAProof:
         assert list(kept) == [now - timedelta(days=89), now]
 
     def test_leaves_the_field_to_one_that_is_running(self, db, now):
-        with connection.cursor() as cursor:
-            # Kept until the test's own transaction is undone.
+        with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [invariants.proof.ALONE])
             found = []
             thread = threading.Thread(target=lambda: found.append(_prove_and_leave(now)))

@@ -25,19 +25,11 @@ SHIMS = ("amtool", "curl", "docker", "editor", "make", "promtool", "python")
 CLIENTS = ("createdb", "createuser", "dropdb", "pg_dump", "pg_isready", "pg_restore", "psql")
 # Its words and flags are checked by kubectl itself, against the cluster of `cluster/`.
 KUBECTL = "kubectl"
-# What failed is noted, since a block may go on after it: `kubectl … | grep … || true`. The doctor's
-# 1 is its finding. A forwarded port is the demo's own: the resource has to exist, the rest is the
-# demo's answer.
-KUBECTL_HERE = """#!/bin/bash
+# A forwarded port is the demo's own: the resource has to exist, the rest is the demo's answer.
+_ASKS = """#!/bin/bash
 echo '{{"kind": "offline", "program": "kubectl"}}' >> "$GUIDE_STATE/calls"
-ended() {{
-    case "$1 $* " in
-    0\\ * | 1\\ *" python manage.py doctor "*) exit "$1" ;;
-    esac
-    printf '{{"kind": "failed", "program": "kubectl", "why": "exit code %d"}}\\n' "$1" \\
-        >> "$GUIDE_STATE/calls"
-    exit "$1"
-}}
+"""
+_ANSWERS = """
 forwards="" resource=""
 for word in "$@"; do
     case "$word" in
@@ -53,11 +45,24 @@ fi
 echo "Forwarding from 127.0.0.1:${{GUIDE_WEB#*:}} -> 5001"
 exec sleep 600
 """
-# Scripts of ours judge by themselves what kubectl answers.
-KUBECTL_OF_SCRIPTS = """#!/bin/bash
-echo '{{"kind": "offline", "program": "kubectl"}}' >> "$GUIDE_STATE/calls"
-exec {kubectl} "$@"
+# What failed is noted, since a block may go on after it: `kubectl … | grep … || true`. The doctor's
+# 1 is its finding.
+_NOTED = """
+ended() {{
+    case "$1 $* " in
+    0\\ * | 1\\ *" python manage.py doctor "*) exit "$1" ;;
+    esac
+    printf '{{"kind": "failed", "program": "kubectl", "why": "exit code %d"}}\\n' "$1" \\
+        >> "$GUIDE_STATE/calls"
+    exit "$1"
+}}
 """
+# Scripts of ours judge by themselves what kubectl answers.
+_LEFT_TO_THE_SCRIPT = """
+ended() {{ exit "$1"; }}
+"""
+KUBECTL_HERE = _ASKS + _NOTED + _ANSWERS
+KUBECTL_OF_SCRIPTS = _ASKS + _LEFT_TO_THE_SCRIPT + _ANSWERS
 
 
 class Missing(Exception):

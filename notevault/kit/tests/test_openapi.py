@@ -110,6 +110,8 @@ class TestOperation:
             "GET /api/v1/categories",
             "GET /api/v1/notes",
             "GET /api/v1/notes/{note_id}",
+            "GET /api/v1/search",
+            "GET /api/v1/search/suggest",
             "POST /api/v1/webhooks/razorpay",
         }
 
