@@ -30,20 +30,18 @@ from notes.selectors import Rows
 from notevault.kit.pagination import Sort
 
 BY_RELEVANCE = Sort("relevance")
-# Of a word that half of the catalogue has, the best sold are ranked; nobody pages further.
 # Of a word that most of the catalogue has, so many notes are looked at, and the best sold of
 # them ranked; nobody pages further.
 MOST_SEEN = 1000
 MOST_RANKED = 200
 # With this many notes that hold the very words, nobody looks for others spelt nearly so.
 PLENTY = 20
+# In the first letters only: each swap is one more query in the same search.
 MOST_SWAPS = 40
 MOST_SUGGESTIONS = 8
 # The share of trigrams that one wrong letter in a word of seven leaves; PostgreSQL's own 0.6 is
 # for words of eleven.
 LEAST_NEARNESS = 0.45
-
-
 LONGEST_MS = 1500
 
 
