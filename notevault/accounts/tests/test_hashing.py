@@ -76,7 +76,7 @@ class TestTurn:
 
 class TestScrypt:
     def test_is_the_hasher(self):
-        (path,) = base.PASSWORD_HASHERS
+        path, _ = base.PASSWORD_HASHERS
 
         assert import_string(path) is hashing.Scrypt
 
