@@ -58,9 +58,11 @@ def post_fork(server, worker):
 
 
 def post_worker_init(worker):
+    from notevault.kit import interpreter
     from ops.metrics import process
 
     process.keep_looking()
+    interpreter.tune()
 
 
 def child_exit(server, worker):

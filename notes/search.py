@@ -27,15 +27,13 @@ from django.db.models.functions import Cast, Round
 from notes import selectors
 from notes.models import SEARCH_CONFIG, SEARCHED_TEXT, SEARCHED_WORDS, Note
 from notes.selectors import Rows
-from notevault.kit.pagination import Sort
+from notevault.kit.pagination import Often, Sort
 
 BY_RELEVANCE = Sort("relevance")
 # Of a word that most of the catalogue has, so many notes are looked at, and the best sold of
 # them ranked; nobody pages further.
 MOST_SEEN = 1000
 MOST_RANKED = 200
-# With this many notes that hold the very words, nobody looks for others spelt nearly so.
-PLENTY = 20
 # In the first letters only: each swap is one more query in the same search.
 MOST_SWAPS = 40
 MOST_SUGGESTIONS = 8
@@ -58,20 +56,31 @@ def searching() -> Iterator[None]:
         yield
 
 
-def list_found(*, q: str, **filters: Any) -> Rows:
-    """Published notes that `q` finds, as rows with `relevance`, an integer from 0 up.
+def ways(*, q: str, **filters: Any) -> Iterator[Often]:
+    """Published notes that `q` finds, one way after the other: the next is for when nothing was
+    found. Each row has a `relevance`, an integer from 0 up.
 
-    `q` is read like a search engine's: words, "a phrase", -without. A word that is misspelt
-    finds titles, courses and universities too, and one with two letters in each other's place
-    all that the right one finds, unless the words found plenty. `filters` are those of
+    `q` is read like a search engine's: words, "a phrase", -without. Where no note has the words,
+    they may be misspelt: then those are found whose title, course or university is spelt nearly
+    so, and all that has the words with two letters in each other's place. `filters` are those of
     `list_published`.
     """
+    yield Often(found_by_words, {"q": q, **filters})
+    if _may_be_misspelt(q):
+        yield Often(found_nearly, {"q": q, "swapped": " or ".join(_swapped(q)), **filters})
+
+
+def found_by_words(*, q: Any, **filters: Any) -> Rows:
+    return _ranked(_best_sold(_with_words(selectors.published(**filters), q)), q)
+
+
+def found_nearly(*, q: Any, swapped: Any, **filters: Any) -> Rows:
     on_sale = selectors.published(**filters)
-    by_words = _with_words(on_sale, q)
-    hits = _best_sold(by_words)
-    if _may_be_misspelt(q) and not by_words[PLENTY - 1 : PLENTY].exists():
-        by_swap = _with_words(on_sale, " or ".join(_swapped(q)))
-        hits = hits.union(_best_sold(_similar(on_sale, q)), _best_sold(by_swap))
+    by_spelling = _best_sold(_similar(on_sale, q))
+    return _ranked(by_spelling.union(_best_sold(_with_words(on_sale, swapped))), q)
+
+
+def _ranked(hits: Rows, q: Any) -> Rows:
     found = selectors.rows_of(Note.objects.filter(pk__in=hits))
     ranked: Rows = found.annotate(relevance=_relevance(q))
     return ranked
@@ -94,14 +103,14 @@ def list_suggestions(q: str) -> list[str]:
     return list(titles.values())[:MOST_SUGGESTIONS]
 
 
-def _with_words(notes: QuerySet[Note], q: str) -> QuerySet[Note]:
+def _with_words(notes: QuerySet[Note], q: Any) -> QuerySet[Note]:
     """None for a query that only leaves words out: no index knows what is not there."""
     needs = Func(_query(q), function="querytree", output_field=TextField())
     asked = notes.alias(words=SEARCHED_WORDS, needs=needs)
     return asked.filter(words=_query(q)).exclude(needs="T")
 
 
-def _similar(notes: QuerySet[Note], q: str) -> QuerySet[Note]:
+def _similar(notes: QuerySet[Note], q: Any) -> QuerySet[Note]:
     return notes.alias(text=SEARCHED_TEXT).filter(text__trigram_word_similar=q)
 
 
@@ -130,11 +139,11 @@ def _has_letters(q: str) -> bool:
     return any(letter.isalnum() for letter in q)
 
 
-def _query(q: str) -> SearchQuery:
+def _query(q: Any) -> SearchQuery:
     return SearchQuery(q, config=SEARCH_CONFIG, search_type="websearch")
 
 
-def _relevance(q: str) -> Cast:
+def _relevance(q: Any) -> Cast:
     """Words in the title count most, then nearness to the spelling; an integer, so that a
     cursor can name it exactly."""
     in_title = SearchRank(SearchVector("title", weight="A", config=SEARCH_CONFIG), _query(q))

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import F, QuerySet
 
 from notes.models import Category, Note, NoteAccess
+from notevault.db.prepared import statement
 from notevault.kit.errors import DomainError
 from notevault.kit.pagination import Sort
 
@@ -73,10 +74,14 @@ def published(
 
 def get_published(note_id: UUID) -> Row:
     """A note anyone may look at. Raises NoteNotFound."""
-    row: Row | None = list_published().filter(pk=note_id).first()
-    if row is None:
+    found = statement(_published_note, ("note_id",)).rows(note_id=note_id)
+    if not found:
         raise NoteNotFound
-    return shape(row)
+    return shape(found[0])
+
+
+def _published_note(note_id: Any) -> Rows:
+    return list_published().filter(pk=note_id)
 
 
 def list_of_seller(seller_id: UUID, *, state: str | None = None) -> Rows:

@@ -22,7 +22,7 @@ from notevault.kit import clock
 from notevault.kit.caller import caller_of
 from notevault.kit.errors import DomainError
 from notevault.kit.http import problem
-from notevault.kit.pagination import Page, PageRequest, Sort, paginate
+from notevault.kit.pagination import Often, Page, PageRequest, Sort, paginate
 from notevault.kit.views import APIView
 
 # Lists of the catalogue change slowly; a shared cache may keep them for a moment.
@@ -92,7 +92,10 @@ class SearchView(PublicView):
         query = self.query(serializers.SearchRequest)
         chosen = {k: v for k, v in query.items() if k not in {"cursor", "limit"}}
         with search.searching():
-            page = _page(search.list_found(**chosen), sort=search.BY_RELEVANCE, query=query)
+            for rows in search.ways(**chosen):
+                page = _page(rows, sort=search.BY_RELEVANCE, query=query)
+                if page.items:
+                    break
         for row in page.items:
             del row["relevance"]
         response = _notes_response(page)
@@ -134,7 +137,7 @@ class NoteListView(APIView):
     def get(self, request: Request) -> Response:
         query = self.query(serializers.NoteListRequest)
         chosen = {k: v for k, v in query.items() if k not in {"cursor", "limit", "sort"}}
-        rows = selectors.list_published(**chosen)
+        rows = Often(selectors.list_published, chosen)
         page = _page(rows, sort=selectors.SORTS[query["sort"]], query=query)
         response = _notes_response(page)
         response["Cache-Control"] = PUBLIC_CACHE

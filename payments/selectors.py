@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.urls import reverse
 
 from notes.models import NoteAccess
+from notevault.db.prepared import Each, statement
 from notevault.kit.errors import DomainError
 from notevault.kit.pagination import Sort
 from payments.gateways import get_gateway
@@ -25,6 +26,7 @@ from payments.states import (
 )
 
 Row = dict[str, Any]
+Rows = QuerySet[Any, Any]
 
 NEWEST = Sort("created_at")
 UNDECIDED = ("pay", "wait")
@@ -66,8 +68,8 @@ class OrderNotFound(DomainError):
     message = "There is no such order."
 
 
-def list_orders(buyer_id: UUID) -> QuerySet[Any, Any]:
-    rows: QuerySet[Any, Any] = Order.objects.filter(buyer_id=buyer_id).values(
+def list_orders(buyer_id: Any) -> Rows:
+    rows: Rows = Order.objects.filter(buyer_id=buyer_id).values(
         *_ORDER, bulk_discount_paise=_IN_BULK, coupon_code=F("coupon__code")
     )
     return rows
@@ -75,24 +77,22 @@ def list_orders(buyer_id: UUID) -> QuerySet[Any, Any]:
 
 def get_order(*, order_id: UUID, buyer_id: UUID) -> Row:
     """The buyer's own order, complete. Raises OrderNotFound for others'."""
-    row: Row | None = list_orders(buyer_id).filter(pk=order_id).first()
-    if row is None:
+    found = statement(_order, ("order_id", "buyer_id")).rows(order_id=order_id, buyer_id=buyer_id)
+    if not found:
         raise OrderNotFound
-    return complete([row])[0]
+    return complete(found)[0]
+
+
+def _order(order_id: Any, buyer_id: Any) -> Rows:
+    return list_orders(buyer_id).filter(pk=order_id)
 
 
 def complete(rows: list[Row]) -> list[Row]:
     """Add items and next action to order rows: four queries for any number of rows."""
     ids = [row["id"] for row in rows]
-    lines_of = OrderItem.objects.filter(order_id__in=ids)
-    found = lines_of.values(*_ITEM, bulk_discount_paise=_IN_BULK, is_readable=_READABLE)
-    items = _by_order(found)
-    payments = _by_order(Payment.objects.filter(order_id__in=ids).values("order_id", "state"))
-    owed = Refund.objects.filter(
-        payment__order_id__in=ids, state__in=[RefundState.REQUESTED, RefundState.PENDING]
-    )
-    invoices = _invoices_of(ids)
-    refunding = set(owed.values_list("payment__order_id", flat=True))
+    items, payments = _by_order(_read(_items, ids)), _by_order(_read(_payments, ids))
+    refunding = {row["payment__order_id"] for row in _read(_refunds_under_way, ids)}
+    invoices = {row["order_id"]: _invoice(row) for row in _read(_invoices, ids)}
     for row in rows:
         lines = items.get(row["id"], [])
         states = {payment["state"] for payment in payments.get(row["id"], [])}
@@ -110,15 +110,40 @@ def complete(rows: list[Row]) -> list[Row]:
     return rows
 
 
-def _invoices_of(order_ids: list[UUID]) -> dict[UUID, Row]:
-    issued = Invoice.objects.filter(order_id__in=order_ids, kind=InvoiceKind.INVOICE)
+def _read(build: Callable[[], Rows], ids: list[UUID]) -> list[Row]:
+    """Of these orders. A page of them, and a buyer who waits, ask for this all the time."""
+    return statement(build, ()).rows(ids=ids) if ids else []
+
+
+_THESE = Each("ids")
+
+
+def _items() -> Rows:
+    lines: Rows = OrderItem.objects.filter(order_id__in=_THESE)
+    return lines.values(*_ITEM, bulk_discount_paise=_IN_BULK, is_readable=_READABLE)
+
+
+def _payments() -> Rows:
+    return Payment.objects.filter(order_id__in=_THESE).values("order_id", "state")
+
+
+def _refunds_under_way() -> Rows:
+    states = [RefundState.REQUESTED, RefundState.PENDING]
+    owed = Refund.objects.filter(payment__order_id__in=_THESE, state__in=states)
+    return owed.values("payment__order_id")
+
+
+def _invoices() -> Rows:
+    issued = Invoice.objects.filter(order_id__in=_THESE, kind=InvoiceKind.INVOICE)
+    return issued.values("order_id", "number", "issued_at")
+
+
+def _invoice(row: Row) -> Row:
+    path = reverse("payments:invoice", args=[row["order_id"]])
     return {
-        order_id: {
-            "number": number,
-            "issued_at": issued_at,
-            "url": f"{settings.PUBLIC_API_URL}{reverse('payments:invoice', args=[order_id])}",
-        }
-        for order_id, number, issued_at in issued.values_list("order_id", "number", "issued_at")
+        "number": row["number"],
+        "issued_at": row["issued_at"],
+        "url": f"{settings.PUBLIC_API_URL}{path}",
     }
 
 
@@ -188,6 +213,10 @@ def order_id_of_receipt(receipt: str) -> UUID | None:
 
 def is_decided(order_id: UUID) -> bool:
     """False while the buyer can only pay or wait; one query, for looking again and again."""
+    return bool(statement(_decided, ("order_id",)).rows(order_id=order_id))
+
+
+def _decided(order_id: Any) -> Rows:
     quarantined = Q(payments__state=PaymentState.QUARANTINED)
     closed = ~Q(state__in=OPEN_ORDER)
-    return Order.objects.filter(quarantined | closed, pk=order_id).exists()
+    return Order.objects.filter(quarantined | closed, pk=order_id).values("pk")[:1]

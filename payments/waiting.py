@@ -11,7 +11,7 @@ from notevault.kit.bulkhead import Bulkhead, Full
 from ops import draining
 from ops.transactions import lend_connection
 
-FIRST_PAUSE_S = 0.2
+FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 1.0
 
 # A quarter of a process's threads waits; a caller beyond that is answered at once.

@@ -22,6 +22,8 @@ SORTS = {
     "price_low": ("price_paise", le),
     "price_high": ("price_paise", ge),
 }
+# In which the forms of an English word differ, as a search takes them for the same.
+LETTERS_OF_AN_ENDING = 3
 SEARCHED = ("title", "description", "university", "course")
 PROBLEM = "application/problem+json"
 
@@ -65,7 +67,8 @@ def page(body: Body, *, limit: int, sort: str, seen: Collection[str] = ()) -> li
 
 
 def hits(notes: list[Body], wanted: Mapping[str, Any], *, words: str = "") -> None:
-    """There is one at least, each passes the filters, and the nearest has every word."""
+    """There is one at least, each passes the filters, and the nearest has every word or another
+    form of it: who asks for physics may find what is physical."""
     if not notes:
         raise WrongAnswer("nothing found of what is there")
     for note in notes:
@@ -73,8 +76,9 @@ def hits(notes: list[Body], wanted: Mapping[str, Any], *, words: str = "") -> No
             if not _fits(note, name, value):
                 raise WrongAnswer(f"a hit has another {name} than was searched for")
     text = " ".join(str(notes[0][name]) for name in SEARCHED).casefold()
-    if not all(word in text for word in words.casefold().split()):
-        raise WrongAnswer("the nearest hit has not the words that were searched for")
+    stems = (word[: max(3, len(word) - LETTERS_OF_AN_ENDING)] for word in words.casefold().split())
+    if not all(stem in text for stem in stems):
+        raise WrongAnswer(f"for {words!r} the nearest hit is {notes[0]['title']!r}")
 
 
 def _fits(note: Body, name: str, value: Any) -> bool:

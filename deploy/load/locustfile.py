@@ -8,10 +8,11 @@ import time
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import gevent
-from locust import FastHttpUser, LoadTestShape, between, constant_pacing, events, task
+from locust import FastHttpUser, LoadTestShape, events, task
 
 from deploy.load import plan
 from deploy.load.checks import WrongAnswer
@@ -29,6 +30,7 @@ DECK = plan.deck(MIX, seed=RUN["seed"])
 PEOPLE = deque(Person(**person) for person in RUN["people"])
 STREET = Street(sandbox_url=RUN["sandbox_url"], digests=RUN["digests"])
 RECORDER = Recorder()
+DICE = Random(RUN["seed"])  # noqa: S311 nothing is secret
 
 
 class Shopper(FastHttpUser):
@@ -37,11 +39,10 @@ class Shopper(FastHttpUser):
     host = RUN["base_url"]
     insecure = False
     network_timeout = plan.LAST_VISIT_S
-    wait_time = (
-        constant_pacing(FORM.pause_between_starts(MIX)) if FORM.rate else between(*plan.THINKING_S)
-    )
 
     def on_start(self) -> None:
+        self.pace = plan.Pace(FORM, MIX, DICE, now=time.monotonic())
+        gevent.sleep(self.pace.pause(now=time.monotonic()))
         self.person = PEOPLE.popleft() if PEOPLE else Person()
         self.visitor = Visitor(
             client=self.client,
@@ -50,6 +51,9 @@ class Shopper(FastHttpUser):
             sleep=gevent.sleep,
             tell=self._tell,
         )
+
+    def wait_time(self) -> float:
+        return self.pace.pause(now=time.monotonic())
 
     def on_stop(self) -> None:
         PEOPLE.append(self.person)

@@ -62,9 +62,29 @@ class Form:
         return None
 
     def pause_between_starts(self, mix: Mapping[str, int]) -> float:
-        """Seconds from the start of one visit of a user to that of the next, so that all of
-        them together send `rate` requests a second."""
+        """Seconds from the start of one visit of a user to that of the next, on average, so
+        that all of them together send `rate` requests a second."""
         return self.most_users * requests_a_visit(mix) / self.rate
+
+
+class Pace:
+    """When one user begins its visits.
+
+    At a rate, by a timetable of its own. Counted from the end of the visit before, users who
+    had to wait for each other once would stay in step: a burst each second, nothing between.
+    """
+
+    def __init__(self, form: Form, mix: Mapping[str, int], dice: Random, *, now: float) -> None:
+        self.rate, self.dice = form.rate, dice
+        self.mean = form.pause_between_starts(mix) if form.rate else 0.0
+        self.due = now + (dice.uniform(-1.0, 0.0) * self.mean if form.rate else 0.0)
+
+    def pause(self, *, now: float) -> float:
+        """Seconds until the next visit; one that is late begins at once."""
+        if not self.rate:
+            return self.dice.uniform(*THINKING_S)
+        self.due = max(now, self.due + self.dice.uniform(0.5, 1.5) * self.mean)
+        return self.due - now
 
 
 def steady(*, rate: float, seconds: float) -> Form:

@@ -84,6 +84,7 @@ class TestASearch:
         wanted = {"university": "ANNA university", "min_price": 4900, "max_price": 4900}
 
         checks.hits([note(1), note(2)], wanted, words="rings ALGEBRA")
+        checks.hits([note(1, title="Physical rings")], {}, words="physics")
 
     def test_whose_nearest_hit_lacks_a_word_is_refused(self):
         with pytest.raises(WrongAnswer, match="nearest"):

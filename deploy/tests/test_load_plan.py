@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import islice
+from random import Random
 
 import pytest
 
@@ -85,3 +86,52 @@ class TestTheSteadyForm:
         form = plan.steady(rate=50, seconds=120)
 
         assert form.pause_between_starts(plan.MIX) > 1.3
+
+
+class TestThePace:
+    form = plan.steady(rate=50, seconds=60)
+
+    def visits_of(self, pace, *, seconds, each_takes=0.0):
+        now, begun = 0.0, []
+        while True:
+            now += pace.pause(now=now)
+            if now > seconds:
+                return begun
+            begun.append(now)
+            now += each_takes
+
+    def pace(self, seed=1, form=None):
+        return plan.Pace(form or self.form, plan.MIX, Random(seed), now=0.0)
+
+    @pytest.mark.parametrize("each_takes", [0.0, 0.5])
+    def test_keeps_the_rate_whatever_a_visit_takes(self, each_takes):
+        visits = sum(
+            len(self.visits_of(self.pace(seed), seconds=600, each_takes=each_takes))
+            for seed in range(self.form.most_users)
+        )
+
+        assert visits * plan.requests_a_visit(plan.MIX) / 600 == pytest.approx(50, rel=0.03)
+
+    def test_begins_late_visits_at_once(self):
+        pace = self.pace()
+        pace.pause(now=0.0)
+
+        assert pace.pause(now=100.0) == 0.0
+
+    def test_does_not_bring_users_into_step_who_met_once(self):
+        """All have waited for the same second; a minute later they come at any moment."""
+        paces = [self.pace(seed) for seed in range(self.form.most_users)]
+        for pace in paces:
+            pace.due = 10.0
+        later = [next(at for at in self.visits_of(pace, seconds=70) if at >= 60) for pace in paces]
+
+        tenths = Counter(int(at * 10) for at in later)
+        assert max(tenths.values()) <= len(paces) / 4
+
+    def test_of_the_guides_form_thinks_for_one_to_three_seconds(self):
+        pace = self.pace(form=plan.guide(stage_seconds=60))
+
+        pauses = [pace.pause(now=0.0) for _ in range(200)]
+
+        assert 1.0 <= min(pauses) < 1.2
+        assert 2.8 < max(pauses) <= 3.0

@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import F, QuerySet
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import SAFE_METHODS, BasePermission
@@ -13,6 +14,7 @@ from rest_framework.request import Request
 
 from notevault.accounts import tokens
 from notevault.accounts.models import Session, User
+from notevault.db.prepared import statement
 from notevault.kit import clock
 from notevault.kit.errors import DomainError
 
@@ -30,8 +32,7 @@ class BearerAuthentication(BaseAuthentication):
         claims = None if _is_public_read(request) else _claims(request)
         if claims is None:
             return None
-        sessions = Session.objects.select_related("user")
-        session = sessions.filter(pk=claims.session_id, user_id=claims.user_id).first()
+        session = _session(claims)
         if session is None or not session.is_live(clock.now()):
             raise AuthenticationFailed
         structlog.contextvars.bind_contextvars(user_id=str(session.user.pk))
@@ -39,6 +40,29 @@ class BearerAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="notevault"'
+
+
+def _session(claims: tokens.Claims) -> Session | None:
+    """With its user. Every request of somebody who is signed in asks for it."""
+    asked = {"session_id": claims.session_id, "user_id": claims.user_id}
+    found = statement(_columns, tuple(asked)).rows(**asked)
+    if not found:
+        return None
+    values = list(found[0].values())
+    session = Session.from_db(None, _OF_SESSION, values[: len(_OF_SESSION)])
+    session.user = User.from_db(None, _OF_USER, values[len(_OF_SESSION) :])
+    return session
+
+
+_OF_SESSION = [field.attname for field in Session._meta.concrete_fields]
+_OF_USER = [field.attname for field in User._meta.concrete_fields]
+
+
+def _columns(session_id: Any, user_id: Any) -> QuerySet[Any, Any]:
+    sessions: QuerySet[Any, Any] = Session.objects.filter(pk=session_id, user_id=user_id)
+    return sessions.values(
+        *_OF_SESSION, **{f"user__{name}": F(f"user__{name}") for name in _OF_USER}
+    )
 
 
 def _is_public_read(request: Request) -> bool:

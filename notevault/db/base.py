@@ -2,22 +2,25 @@
 
 Without EMBEDDED in the DATABASES entry it is django-prometheus's engine with four differences:
 it knows a lost connection when PgBouncer tells of it (errors.py), does not ask each time whether
-one is lost (health.py), its schema editor knows of traffic beside it (schema.py), and databases of
+one is lost (pool.py), its schema editor knows of traffic beside it (schema.py), and databases of
 tests can be dropped while PgBouncer is connected to them (creation.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
+from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQL
 from django.db.backends.postgresql.client import DatabaseClient as PostgreSQLClient
 from django.utils.functional import cached_property
 from django_prometheus.db.backends.postgresql import base
+from django_prometheus.db.common import ExportingCursorWrapper
 
 from notevault import embedded
-from notevault.db import health
+from notevault.db import pool as pools
 from notevault.db.creation import DatabaseCreation
 from notevault.db.errors import Errors
 from notevault.db.schema import DatabaseSchemaEditor
@@ -45,10 +48,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     @property
     def pool(self) -> Any:
-        """Django's, with our own check (health.py), which it gives no setting for."""
+        """Django's, as a pool of ours (pool.py)."""
         pool = super().pool
-        if pool and self.settings_dict["CONN_HEALTH_CHECKS"]:
-            pool._check = health.check
+        if pool:
+            pools.of_web(pool, checked=self.settings_dict["CONN_HEALTH_CHECKS"])
         return pool
 
     @cached_property
@@ -60,7 +63,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if base_dir and base_dir not in self._seen_running:
             embedded.server(Path(base_dir)).ensure_running()
             self._seen_running.add(base_dir)
-        params: dict[str, Any] = super().get_connection_params()
+        # Not django-prometheus's: it would make a class for each connection that is lent.
+        params: dict[str, Any] = PostgreSQL.get_connection_params(self)
+        params["cursor_factory"] = _counting(params["cursor_factory"], self.alias, self.vendor)
         return params
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
@@ -73,3 +78,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 raise
             embedded.server(Path(base_dir)).ensure_running()
             return super().get_new_connection(conn_params)
+
+
+@cache
+def _counting(cursor: type[Any], alias: str, vendor: str) -> type[Any]:
+    made: type[Any] = ExportingCursorWrapper(cursor, alias, vendor)
+    return made

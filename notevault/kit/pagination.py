@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -20,6 +21,7 @@ from django.db.models import Q, QuerySet
 from django.utils.crypto import constant_time_compare, salted_hmac
 from rest_framework import serializers
 
+from notevault.db.prepared import Slot, Statement
 from notevault.kit.errors import DomainError
 
 DEFAULT_LIMIT = 20
@@ -58,7 +60,7 @@ class Sort:
         sign = "-" if self.descending else ""
         return (f"{sign}{self.field}", f"{sign}id")
 
-    def after(self, value: Any, row_id: str) -> Q:
+    def after(self, value: Any, row_id: Any) -> Q:
         op = "lt" if self.descending else "gt"
         return Q(**{f"{self.field}__{op}e": value}) & (
             Q(**{f"{self.field}__{op}": value}) | Q(**{f"id__{op}": row_id})
@@ -74,8 +76,32 @@ class Page:
 Rows = QuerySet[Any, dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class Often:
+    """A list that is asked for many times a second: its SQL is written once for each set of
+    filters. `build` is a function of a module that takes the names of `values` by keyword."""
+
+    build: Callable[..., Rows]
+    values: Mapping[str, Any]
+
+    def head(self, sort: Sort, after: tuple[Any, str] | None, limit: int) -> list[dict[str, Any]]:
+        place = dict(zip(("after", "after_id"), after, strict=True)) if after else {}
+        found = statement(self.build, tuple(sorted(self.values)), sort, bool(after), limit)
+        return found.rows(**self.values, **place)
+
+
+@lru_cache(maxsize=1024)
+def statement(
+    build: Callable[..., Rows], names: tuple[str, ...], sort: Sort, is_later: bool, limit: int
+) -> Statement:
+    rows = build(**{name: Slot(name) for name in names})
+    if is_later:
+        rows = rows.filter(sort.after(Slot("after"), Slot("after_id")))
+    return Statement.of(rows.order_by(*sort.ordering)[:limit])
+
+
 def paginate(
-    rows: Rows | Sequence[Rows],
+    rows: Rows | Sequence[Rows] | Often,
     *,
     sort: Sort,
     filters: Mapping[str, Any],
@@ -88,15 +114,23 @@ def paginate(
     its own index, as far as the page needs.
     """
     scope = _scope(sort, filters)
-    lists = [rows] if isinstance(rows, QuerySet) else list(rows)
-    if cursor:
-        after = sort.after(*_decode(cursor, scope))
-        lists = [one.filter(after) for one in lists]
-    heads = [one.order_by(*sort.ordering)[: limit + 1] for one in lists]
-    found = list(_merged(heads, sort)[: limit + 1])
+    after = _decode(cursor, scope) if cursor else None
+    if isinstance(rows, Often):
+        found = rows.head(sort, after, limit + 1)
+    else:
+        found = _head([rows] if isinstance(rows, QuerySet) else rows, sort, after, limit + 1)
     items = found[:limit]
     more = len(found) > limit
     return Page(items, _encode(items[-1], sort, scope) if more else None)
+
+
+def _head(
+    lists: Sequence[Rows], sort: Sort, after: tuple[Any, str] | None, limit: int
+) -> list[dict[str, Any]]:
+    if after:
+        lists = [one.filter(sort.after(*after)) for one in lists]
+    heads = [one.order_by(*sort.ordering)[:limit] for one in lists]
+    return list(_merged(heads, sort)[:limit])
 
 
 def _merged(heads: list[Rows], sort: Sort) -> Rows:

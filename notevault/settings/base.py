@@ -171,7 +171,10 @@ CACHES = {
 # Accounts
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["notevault.accounts.backends.GuardedBackend"]
-PASSWORD_HASHERS = ["notevault.accounts.hashing.Scrypt", "notevault.accounts.hashing.Argon2id"]
+PASSWORD_HASHERS = [
+    "notevault.accounts.hashing.Argon2id",
+    "notevault.accounts.hashing.Scrypt",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

@@ -11,7 +11,10 @@ from notevault.settings.base import *  # noqa: F403
 from notevault.settings.base import DATA_DIR, INSTALLED_APPS, STORAGES, THROTTLE_RATES
 
 ALLOWED_HOSTS = ["*"]
-PASSWORD_HASHERS = ["notevault.accounts.tests.hashers.CheapScrypt"]
+PASSWORD_HASHERS = [
+    "notevault.accounts.tests.hashers.CheapArgon2id",
+    "notevault.accounts.hashing.Scrypt",
+]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 THROTTLE_RATES = dict.fromkeys(THROTTLE_RATES, "100000/min")
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

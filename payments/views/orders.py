@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from notevault.kit import clock, money
-from notevault.kit.pagination import PageRequest, paginate
+from notevault.kit.pagination import Often, PageRequest, paginate
 from notevault.kit.throttling import SharedThrottle
 from notevault.kit.views import APIView
 from payments import checkout, selectors, timeline, verification
@@ -61,7 +61,7 @@ class OrderListView(APIView):
     def get(self, request: Request) -> Response:
         query = self.query(PageRequest)
         page = paginate(
-            selectors.list_orders(self.user_id),
+            Often(selectors.list_orders, {"buyer_id": self.user_id}),
             sort=selectors.NEWEST,
             filters={"buyer": self.user_id},
             cursor=query.get("cursor"),

@@ -1,8 +1,8 @@
 """The passwords of tests cost next to nothing, and are hashed as every other is."""
 
-from notevault.accounts.hashing import Scrypt
+from notevault.accounts.hashing import Argon2id
 
 
-class CheapScrypt(Scrypt):
-    work_factor = 2
-    parallelism = 1
+class CheapArgon2id(Argon2id):
+    time_cost = 1
+    memory_cost = 8

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.contrib.auth.hashers import ScryptPasswordHasher
+from django.contrib.auth.hashers import Argon2PasswordHasher, ScryptPasswordHasher
 from django.db import connection
 from django.utils.module_loading import import_string
 
@@ -74,27 +73,59 @@ class TestTurn:
             pass
 
 
-class TestScrypt:
-    def test_is_the_hasher(self):
-        path, _ = base.PASSWORD_HASHERS
+HASHERS = {
+    "argon2": (hashing.Argon2id, "notevault.accounts.hashing.Argon2id"),
+    "scrypt": (hashing.Scrypt, "notevault.accounts.hashing.Scrypt"),
+}
 
-        assert import_string(path) is hashing.Scrypt
 
-    def test_makes_what_django_makes(self):
-        ours, theirs = hashing.Scrypt(), ScryptPasswordHasher()
+class TestHashers:
+    def test_new_passwords_get_argon2_and_old_ones_are_still_read(self):
+        assert [path for _, path in HASHERS.values()] == base.PASSWORD_HASHERS
+        assert [import_string(path) for path in base.PASSWORD_HASHERS] == [
+            hasher for hasher, _ in HASHERS.values()
+        ]
 
-        encoded = ours.encode("guess", "salt")
+    def test_argon2_costs_what_owasp_asks_for(self):
+        """Password Storage Cheat Sheet: 7 MiB, five passes, one lane."""
+        encoded = hashing.Argon2id().encode("guess", "saltsaltsalt")
 
-        assert encoded == theirs.encode("guess", "salt")
-        assert ours.verify("guess", encoded)
-        assert not ours.verify("guesses", encoded)
-        assert not ours.must_update(encoded)
+        assert encoded.startswith("argon2$argon2id$v=19$m=7168,t=5,p=1$")
 
-    def test_looks_at_a_password_in_turn(self):
-        encoded = hashing.Scrypt().encode("guess", "salt")
+    def test_scrypt_is_django_s(self):
+        theirs = ScryptPasswordHasher().encode("guess", "salt")
+
+        assert hashing.Scrypt().encode("guess", "salt") == theirs
+        assert not hashing.Scrypt().must_update(theirs)
+
+    @pytest.mark.parametrize("hasher", [hasher for hasher, _ in HASHERS.values()])
+    def test_know_their_own(self, hasher):
+        encoded = hasher().encode("guess", "saltsaltsalt")
+
+        assert hasher().verify("guess", encoded)
+        assert not hasher().verify("guesses", encoded)
+
+    @pytest.mark.parametrize("hasher", [hasher for hasher, _ in HASHERS.values()])
+    def test_look_at_a_password_in_turn(self, hasher):
+        encoded = hasher().encode("guess", "saltsaltsalt")
 
         with rush(), pytest.raises(TooManyAtOnce):
-            hashing.Scrypt().verify("guess", encoded)
+            hasher().verify("guess", encoded)
+        with rush(), pytest.raises(TooManyAtOnce):
+            hasher().encode("guess", "saltsaltsalt")
+
+    @pytest.mark.django_db
+    def test_let_an_account_that_is_older_sign_in_as_it_is(self, buyer, client_of):
+        buyer.password = hashing.Scrypt().encode(PASSWORD, "saltsaltsalt")
+        buyer.save()
+        body = {"email": buyer.email, "password": PASSWORD}
+
+        answer = client_of(None).post("/api/v1/auth/login", body, format="json")
+
+        assert answer.status_code == 200
+        was, buyer.password = buyer.password, ""
+        buyer.refresh_from_db()
+        assert buyer.password == was
 
 
 @pytest.mark.django_db(transaction=True)
@@ -193,14 +224,15 @@ class TestTheCatalogue:
         assert waiting.result().status_code == 200
 
     def test_while_a_password_is_hashed(self, browse, sign_in, threads, pool_of, monkeypatch):
-        begun, may_end, scrypt = threading.Event(), threading.Event(), hashlib.scrypt
+        begun, may_end = threading.Event(), threading.Event()
+        verify = Argon2PasswordHasher.verify
 
-        def slowly(*args, **options):
+        def slowly(*args):
             begun.set()
             assert may_end.wait(20)
-            return scrypt(*args, **options)
+            return verify(*args)
 
-        monkeypatch.setattr(hashlib, "scrypt", slowly)
+        monkeypatch.setattr(Argon2PasswordHasher, "verify", slowly)
         pool_of(1)
         answer = threads.submit(sign_in, 0)
         assert begun.wait(4)

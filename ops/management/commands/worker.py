@@ -10,8 +10,11 @@ import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.utils import connector_params
+from procrastinate.psycopg_connector import PsycopgConnector
 
-from notevault.db import pgbouncer
+from notevault.db import pgbouncer, pool
+from notevault.kit import interpreter
 from ops.heartbeats import HEARTBEAT_S, STALLED_AFTER_S
 from ops.metrics.server import PortUnusable, serving
 from ops.transactions import close_pools
@@ -45,7 +48,7 @@ class Command(BaseCommand):
         if options["concurrency"] < 1:
             self.stderr.write("--concurrency must be at least 1.")
             raise SystemExit(2)
-        connector = app.connector.get_worker_connector()  # type: ignore[attr-defined]
+        connector = PsycopgConnector(kwargs=connector_params(), pool_factory=pool.of_worker)
         try:
             with app.replace_connector(connector):
                 was_told = asyncio.run(self.work(options))
@@ -62,6 +65,7 @@ class Command(BaseCommand):
 
     async def work(self, options: dict[str, Any]) -> bool:
         """True when it ended because it was told to."""
+        interpreter.tune()
         async with app.open_async():
             worker = DrainingWorker(
                 app,

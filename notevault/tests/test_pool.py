@@ -1,14 +1,16 @@
-"""A pooled connection is asked whether it works only when there is reason to."""
+"""A pool lends what is warm, and asks whether it works only when there is reason to."""
 
 from __future__ import annotations
+
+import asyncio
 
 import psycopg
 import pytest
 from django.db import connection
 from django.db.utils import ConnectionHandler
-from psycopg_pool import ConnectionPool
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
-from notevault.db import health
+from notevault.db import pool as pools
 from notevault.db.base import DatabaseWrapper
 from notevault.settings import database
 from ops.tests.own_database import database_url
@@ -20,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def pool():
     """Of one connection, as a web process makes it."""
     with ConnectionPool(
-        database_url(), min_size=1, max_size=1, timeout=5, check=health.check
+        database_url(), min_size=1, max_size=1, timeout=5, check=pools.check
     ) as made:
         made.wait()
         yield made
@@ -54,7 +56,7 @@ def end(pid):
 
 class TestAConnection:
     def test_is_asked_once_by_requests_that_follow_each_other(self, asked, pool, monkeypatch):
-        monkeypatch.setattr(health, "TRUSTED_S", 60.0)  # they follow each other on any machine
+        monkeypatch.setattr(pools, "TRUSTED_S", 60.0)  # they follow each other on any machine
 
         pids = {server_process(pool) for _ in range(5)}
 
@@ -62,7 +64,7 @@ class TestAConnection:
         assert len(asked) == 1
 
     def test_is_asked_again_after_a_while(self, asked, pool, monkeypatch):
-        monkeypatch.setattr(health, "TRUSTED_S", 0.0)
+        monkeypatch.setattr(pools, "TRUSTED_S", 0.0)
 
         for _ in range(3):
             server_process(pool)
@@ -80,7 +82,7 @@ class TestAConnection:
     def test_that_is_lost_after_a_while_is_never_given(self, pool, monkeypatch):
         lost = server_process(pool)
         end(lost)
-        monkeypatch.setattr(health, "TRUSTED_S", 0.0)
+        monkeypatch.setattr(pools, "TRUSTED_S", 0.0)
 
         assert server_process(pool) != lost
 
@@ -93,7 +95,48 @@ class TestAConnection:
         assert server_process(pool) != lost
 
 
-@pytest.mark.parametrize(("is_wanted", "check"), [(True, health.check), (False, None)])
+def test_a_worker_s_connection_is_asked_as_seldom_and_never_given_when_lost(monkeypatch):
+    asked = []
+    ask = AsyncConnectionPool.check_connection
+
+    async def count(given):
+        asked.append(given)
+        await ask(given)
+
+    monkeypatch.setattr(AsyncConnectionPool, "check_connection", staticmethod(count))
+    monkeypatch.setattr(pools, "TRUSTED_S", 60.0)
+
+    async def live():
+        options = {"conninfo": database_url(), "min_size": 1, "max_size": 1, "open": False}
+        async with pools.of_worker(**options) as pool:
+            pids = []
+            for _ in range(4):
+                async with pool.connection() as given:
+                    pids.append(given.info.backend_pid)
+            async with await psycopg.AsyncConnection.connect(database_url()) as other:
+                await other.execute("SELECT pg_terminate_backend(%s, 5000)", [pids[0]])
+            async with pool.connection() as given:
+                pids.append(given.info.backend_pid)
+        return pids
+
+    *before, after = asyncio.run(live())
+
+    assert len(set(before)) == 1
+    assert after not in before
+    assert len(asked) == 3  # the first one, the lost one, and the new one
+
+
+def test_what_came_back_last_is_lent_next():
+    with ConnectionPool(database_url(), min_size=3, max_size=3, timeout=5, open=False) as made:
+        pools.of_web(made, checked=True)
+        made.open(wait=True, timeout=10)
+        with made.connection() as first, made.connection() as second:
+            pids = [first.info.backend_pid, second.info.backend_pid]
+        # The second went back first, so the first came back last.
+        assert {server_process(made) for _ in range(5)} == {pids[0]}
+
+
+@pytest.mark.parametrize(("is_wanted", "check"), [(True, pools.check), (False, None)])
 def test_the_pool_of_a_process_checks_so(is_wanted, check):
     config = {
         **database.from_url("postgresql://nobody@127.0.0.1/nothing", pool_size=1),
