@@ -28,7 +28,7 @@ from procrastinate import App, exceptions
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.job_context import JobContext
-from procrastinate.jobs import Job, Status
+from procrastinate.jobs import DEFAULT_PRIORITY, Job, Status
 from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from procrastinate.tasks import configure_task
@@ -45,6 +45,9 @@ log = structlog.get_logger("notevault.jobs")
 _BEAT = (
     "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker_id)s RETURNING id"
 )
+
+# Of a job that a person waits for; all others have procrastinate's 0.
+URGENT = 10
 
 # Long after whatever deferred the job has finished or died.
 LATER = timedelta(hours=1)
@@ -174,6 +177,7 @@ def defer(
         name=task,
         job_manager=_manager,
         queue=app.tasks[task].queue,
+        priority=app.tasks[task].priority,
         schedule_at=datetime.now(UTC) + delay if delay else None,
         queueing_lock=once_per,
         task_kwargs={**arguments, "request_id": current_request_id() or new_request_id()},
@@ -194,11 +198,17 @@ def defer(
 
 
 def job(
-    *, queue: str = "default", retries: Retries | None = None, kind: str = ""
+    *,
+    queue: str = "default",
+    retries: Retries | None = None,
+    kind: str = "",
+    is_urgent: bool = False,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Declare a background task. Its name is its dotted path: waiting jobs keep it.
 
     `kind` is what people call its work, beside dead letters: the queue's name unless given.
+    `is_urgent` when somebody waits for it: of a rush of purchases the access comes first, and
+    then the papers and the mails.
     """
 
     def declare(function: Callable[..., None]) -> Callable[..., None]:
@@ -209,7 +219,8 @@ def job(
         def run(context: JobContext, /, **arguments: Any) -> None:
             _run_or_bury(function, name, strategy, context.job, arguments)
 
-        app.task(name=name, queue=queue, retry=strategy, pass_context=True)(run)
+        priority = URGENT if is_urgent else DEFAULT_PRIORITY
+        app.task(name=name, queue=queue, retry=strategy, pass_context=True, priority=priority)(run)
         return function
 
     return declare

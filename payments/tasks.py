@@ -38,7 +38,7 @@ NEWS_MISSING = (
 )
 
 
-@job(queue="payments", retries=A_DAY, kind="webhook_event")
+@job(queue="payments", retries=A_DAY, kind="webhook_event", is_urgent=True)
 def handle_event(*, event_id: str) -> None:
     try:
         handlers.handle(event_id=UUID(event_id), now=clock.now())
@@ -73,7 +73,7 @@ def take_in_refunds(*, gateway_payment_id: str) -> None:
         raise RetryLater(f"{type(error).__name__}: {error}") from error
 
 
-@job(queue="payments", retries=A_DAY, kind="order")
+@job(queue="payments", retries=A_DAY, kind="order", is_urgent=True)
 def check_order(*, order_id: str) -> None:
     try:
         decided = polling.check_order(order_id=UUID(order_id), now=clock.now())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.db import connections
 
+from deploy import pod
 from deploy.rollout import migrating, money
 from deploy.rollout.load import Load
 from deploy.rollout.migrating import Migrated
@@ -50,7 +51,10 @@ class Play:
         self.printer, self.plan, self.rate = printer, Plan.of(replacements), rate
         self.world = World(
             environment={
-                # As in production, where there is neither.
+                # As in production, where there is neither DEBUG nor a crash point, and a pod is
+                # one process.
+                **pod.of_the_c_library(),
+                **pod.of_the_web_server(),
                 "DEBUG": "false",
                 "LOG_JSON": "true",
                 "LOG_LEVEL": "info",

@@ -19,18 +19,19 @@ from notevault.chaos.gateway import FIELDS, Sandbox
 from notevault.chaos.records import Records
 
 WAIT_S = 20
-# Of a hundred requests. Those that go on with a purchase look at the catalogue when there is
-# none to go on with.
+# Of a hundred requests, near to the mix of `make load`: five orders, each of which is verified or
+# waited for. Those that go on with a purchase look at the catalogue when there is none to go on
+# with.
 MIX = {
-    "catalogue": 38,
+    "catalogue": 45,
     "search": 14,
-    "detail": 18,
+    "detail": 16,
     "account": 5,
     "sign-in": 3,
-    "order": 6,
-    "verification": 3,
-    "long poll": 6,
-    "download": 5,
+    "order": 5,
+    "verification": 2,
+    "long poll": 4,
+    "download": 4,
     "refund": 2,
 }
 
