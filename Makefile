@@ -38,6 +38,7 @@ lint: .venv/test ## Style and bugs (ruff)
 
 types: .venv/test ## Types (mypy)
 	@DJANGO_READ_DOT_ENV=false $(BIN)/mypy notevault notes payments alerts ops
+	@DJANGO_READ_DOT_ENV=false $(BIN)/mypy -p deploy.load -p deploy.rollout -p deploy.pgbouncer
 
 imports: .venv/test ## The import contracts
 	@$(BIN)/lint-imports --no-logo
