@@ -98,7 +98,7 @@ class SearchRequest(NoteFilters):
     q = LineField(
         min_length=2,
         max_length=100,
-        help_text='Words, "a phrase", -without. Misspelt words find titles too.',
+        help_text='Words, "a phrase", -without. Where no note has them: spelt nearly so.',
     )
 
 

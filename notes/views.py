@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -22,7 +24,7 @@ from notevault.kit import clock
 from notevault.kit.caller import caller_of
 from notevault.kit.errors import DomainError
 from notevault.kit.http import problem
-from notevault.kit.pagination import Often, Page, PageRequest, Sort, paginate
+from notevault.kit.pagination import InvalidCursor, Often, Page, PageRequest, Sort, paginate
 from notevault.kit.views import APIView
 
 # Lists of the catalogue change slowly; a shared cache may keep them for a moment.
@@ -46,6 +48,19 @@ def _page(rows: Any, *, sort: Sort, query: dict[str, Any], **scope: Any) -> Page
         cursor=query.get("cursor"),
         limit=query["limit"],
     )
+
+
+def _found(ways: Iterable[Often], query: dict[str, Any]) -> Page:
+    """By the first way that finds something; with a cursor, by the way that made it."""
+    page = None
+    for number, rows in enumerate(ways):
+        with suppress(InvalidCursor):
+            page = _page(rows, sort=search.BY_RELEVANCE, query=query, way=number)
+            if page.items or "cursor" in query:
+                return page
+    if page is None:
+        raise InvalidCursor
+    return page
 
 
 def _notes_response(page: Page) -> Response:
@@ -92,10 +107,7 @@ class SearchView(PublicView):
         query = self.query(serializers.SearchRequest)
         chosen = {k: v for k, v in query.items() if k not in {"cursor", "limit"}}
         with search.searching():
-            for rows in search.ways(**chosen):
-                page = _page(rows, sort=search.BY_RELEVANCE, query=query)
-                if page.items:
-                    break
+            page = _found(search.ways(**chosen), query)
         for row in page.items:
             del row["relevance"]
         response = _notes_response(page)

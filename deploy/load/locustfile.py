@@ -41,8 +41,6 @@ class Shopper(FastHttpUser):
     network_timeout = plan.LAST_VISIT_S
 
     def on_start(self) -> None:
-        self.pace = plan.Pace(FORM, MIX, DICE, now=time.monotonic())
-        gevent.sleep(self.pace.pause(now=time.monotonic()))
         self.person = PEOPLE.popleft() if PEOPLE else Person()
         self.visitor = Visitor(
             client=self.client,
@@ -51,6 +49,8 @@ class Shopper(FastHttpUser):
             sleep=gevent.sleep,
             tell=self._tell,
         )
+        self.pace = plan.Pace(FORM, MIX, DICE, now=time.monotonic())
+        gevent.sleep(self.wait_time())
 
     def wait_time(self) -> float:
         return self.pace.pause(now=time.monotonic())

@@ -70,21 +70,23 @@ class Form:
 class Pace:
     """When one user begins its visits.
 
-    At a rate, by a timetable of its own. Counted from the end of the visit before, users who
-    had to wait for each other once would stay in step: a burst each second, nothing between.
+    At a rate, near the marks of a timetable of its own. Counted from the end of the visit before,
+    users who had to wait for each other once would stay in step: a burst each second, nothing
+    between.
     """
 
     def __init__(self, form: Form, mix: Mapping[str, int], dice: Random, *, now: float) -> None:
         self.rate, self.dice = form.rate, dice
         self.mean = form.pause_between_starts(mix) if form.rate else 0.0
-        self.due = now + (dice.uniform(-1.0, 0.0) * self.mean if form.rate else 0.0)
+        self.mark = now + dice.uniform(-1.0, 0.0) * self.mean
 
     def pause(self, *, now: float) -> float:
         """Seconds until the next visit; one that is late begins at once."""
         if not self.rate:
             return self.dice.uniform(*THINKING_S)
-        self.due = max(now, self.due + self.dice.uniform(0.5, 1.5) * self.mean)
-        return self.due - now
+        # What a visit of more than one pause has cost is not caught up in a burst.
+        self.mark = max(self.mark + self.mean, now - self.mean)
+        return max(0.0, self.mark + self.dice.uniform(-0.5, 0.5) * self.mean - now)
 
 
 def steady(*, rate: float, seconds: float) -> Form:

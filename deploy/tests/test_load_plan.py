@@ -103,7 +103,7 @@ class TestThePace:
     def pace(self, seed=1, form=None):
         return plan.Pace(form or self.form, plan.MIX, Random(seed), now=0.0)
 
-    @pytest.mark.parametrize("each_takes", [0.0, 0.5])
+    @pytest.mark.parametrize("each_takes", [0.0, 0.5, 1.0, 1.2])
     def test_keeps_the_rate_whatever_a_visit_takes(self, each_takes):
         visits = sum(
             len(self.visits_of(self.pace(seed), seconds=600, each_takes=each_takes))
@@ -122,7 +122,7 @@ class TestThePace:
         """All have waited for the same second; a minute later they come at any moment."""
         paces = [self.pace(seed) for seed in range(self.form.most_users)]
         for pace in paces:
-            pace.due = 10.0
+            pace.pause(now=10.0)
         later = [next(at for at in self.visits_of(pace, seconds=70) if at >= 60) for pace in paces]
 
         tenths = Counter(int(at * 10) for at in later)

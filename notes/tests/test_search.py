@@ -148,6 +148,20 @@ class TestASearch:
 
         assert (len(seen), set(seen)) == (7, titles)
 
+    def test_goes_on_by_the_way_it_began(self, client: APIClient, seller: User) -> None:
+        """A note with the very words comes between two pages of notes spelt nearly so."""
+        titles = [f"Organic Chemistry, unit {n}" for n in range(3)]
+        for title in titles:
+            make_note(seller=seller, title=title)
+        first = client.get(SEARCH, {"q": "orgnic", "limit": 2}).json()
+        make_note(seller=seller, title="Orgnic")
+
+        query = {"q": "orgnic", "limit": 2, "cursor": first["next_cursor"]}
+        second = client.get(SEARCH, query).json()
+
+        seen = [item["title"] for item in (*first["items"], *second["items"])]
+        assert set(seen) - {"Orgnic"} == set(titles)
+
     @pytest.mark.usefixtures("written_anew")
     def test_is_given_up_when_it_takes_long(
         self, client: APIClient, chemistry: Note, monkeypatch: pytest.MonkeyPatch

@@ -6,8 +6,9 @@ import hashlib
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django.contrib.auth import hashers
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils.crypto import constant_time_compare
@@ -67,6 +68,27 @@ class User(AbstractBaseUser, PermissionsMixin):
     def password_digest(self) -> str:
         """Changes with the password, however it was changed; tells nothing of it."""
         return hashlib.sha256(self.password.encode()).hexdigest()
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """True when it is the right one, whose hash is then renewed if it is of an older kind.
+        Sessions begun under the old hash go on, for the password is the same."""
+        if raw_password is None or not hashers.check_password(raw_password, self.password):
+            return False
+        kind = hashers.identify_hasher(self.password).algorithm
+        return kind == hashers.get_hasher().algorithm or self._hash_anew(raw_password)
+
+    def _hash_anew(self, raw_password: str) -> bool:
+        was, digest_was = self.password, self.password_digest
+        fresh = hashers.make_password(raw_password)
+        with transaction.atomic():
+            if User.objects.filter(pk=self.pk, password=was).update(password=fresh):
+                self.password = fresh
+                begun = self.sessions.filter(password_digest=digest_was)
+                begun.update(password_digest=self.password_digest)
+                return True
+        # Somebody else was quicker: with the same password, or with another one.
+        self.refresh_from_db(fields=["password"])
+        return hashers.check_password(raw_password, self.password)
 
     def get_full_name(self) -> str:
         return self.name

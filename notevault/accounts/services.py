@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -67,7 +67,8 @@ def require_strong(password: str, user: User) -> None:
 def sign_in(*, email: str, password: str, now: datetime) -> tuple[User, TokenPair]:
     """Raises InvalidCredentials, AccountLocked after five failures in a row, TooManyAtOnce.
 
-    A wrong address costs the same time as a wrong password.
+    A wrong address costs the same time as a wrong password, except one of an account that has
+    not signed in since its kind of hash went out of use.
     """
     with hashing.turn():  # who is turned away here has not guessed
         guard.count_attempt(email=email, now=now)
@@ -82,7 +83,7 @@ def _password_matches(user: User | None, password: str) -> bool:
     if user is None:
         make_password(password)
         return False
-    return check_password(password, user.password)
+    return user.check_password(password)
 
 
 @use_case

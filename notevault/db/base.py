@@ -1,9 +1,10 @@
 """The database engine `notevault.db`: django-prometheus's PostgreSQL, which starts itself.
 
 Without EMBEDDED in the DATABASES entry it is django-prometheus's engine with four differences:
-it knows a lost connection when PgBouncer tells of it (errors.py), does not ask each time whether
-one is lost (pool.py), its schema editor knows of traffic beside it (schema.py), and databases of
-tests can be dropped while PgBouncer is connected to them (creation.py).
+it knows a lost connection when PgBouncer tells of it (errors.py), lends the connection that came
+back last and does not ask each time whether it is lost (pool.py), its schema editor knows of
+traffic beside it (schema.py), and databases of tests can be dropped while PgBouncer is connected
+to them (creation.py).
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ time.
 from __future__ import annotations
 
 import select
+import threading
 from collections import deque
 from time import monotonic
 from typing import Any
@@ -43,9 +44,12 @@ async def check_async(connection: Any) -> None:
 
 def of_web(pool: ConnectionPool, *, checked: bool) -> None:
     """Make one that Django has just made a pool of ours; it gives no setting for that."""
-    if not isinstance(pool._pool, _Stack):
-        pool._pool = _Stack(pool._pool)
-        pool._check = check if checked else None
+    if isinstance(pool._pool, _Stack):
+        return
+    with _one_at_a_time:
+        if not isinstance(pool._pool, _Stack):
+            pool._check = check if checked else None
+            pool._pool = _Stack(pool._pool)
 
 
 def of_worker(**options: Any) -> AsyncConnectionPool:
@@ -55,8 +59,12 @@ def of_worker(**options: Any) -> AsyncConnectionPool:
     return pool
 
 
+_one_at_a_time = threading.Lock()
+
+
 class _Stack(deque[Any]):
-    """Psycopg takes from the left what it has put on the right."""
+    """Psycopg takes from the left what it has put on the right, also when it closes one that
+    nobody needs, each ten minutes: then it is a warm one that goes."""
 
     def popleft(self) -> Any:
         return self.pop()

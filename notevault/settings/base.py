@@ -172,8 +172,8 @@ CACHES = {
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["notevault.accounts.backends.GuardedBackend"]
 PASSWORD_HASHERS = [
-    "notevault.accounts.hashing.Scrypt",
     "notevault.accounts.hashing.Argon2id",
+    "notevault.accounts.hashing.Scrypt",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

@@ -11,12 +11,12 @@ from django.contrib.auth.hashers import Argon2PasswordHasher, ScryptPasswordHash
 from django.db import connection
 from django.utils.module_loading import import_string
 
-from notevault.accounts import hashing
+from notevault.accounts import hashing, services
 from notevault.accounts.hashing import TooManyAtOnce
 from notevault.accounts.models import SignInGuard
 from notevault.accounts.tests.factories import PASSWORD
 from notevault.accounts.tests.rush import rush
-from notevault.kit import deadline
+from notevault.kit import clock, deadline
 from notevault.kit.bulkhead import Bulkhead, Full
 from notevault.kit.tests.problem_details import refusal_of
 from notevault.settings import base
@@ -77,9 +77,8 @@ HASHERS = (hashing.Argon2id, hashing.Scrypt)
 
 
 class TestHashers:
-    def test_are_both_read(self):
-        """The next release writes Argon2id: this one reads it, so that both can run at once."""
-        assert {import_string(path) for path in base.PASSWORD_HASHERS} == set(HASHERS)
+    def test_new_passwords_get_argon2_and_old_ones_are_still_read(self):
+        assert [import_string(path) for path in base.PASSWORD_HASHERS] == list(HASHERS)
 
     def test_argon2_costs_what_owasp_asks_for(self):
         """Password Storage Cheat Sheet: 7 MiB, five passes, one lane."""
@@ -109,18 +108,70 @@ class TestHashers:
         with rush(), pytest.raises(TooManyAtOnce):
             hasher().encode("guess", "saltsaltsalt")
 
-    @pytest.mark.django_db
-    def test_let_an_account_that_is_older_sign_in_as_it_is(self, buyer, client_of):
+
+@pytest.mark.django_db
+class TestAnOlderAccount:
+    """Its password is hashed by scrypt until it signs in."""
+
+    @pytest.fixture
+    def older(self, buyer):
         buyer.password = hashing.Scrypt().encode(PASSWORD, "saltsaltsalt")
         buyer.save()
-        body = {"email": buyer.email, "password": PASSWORD}
+        return buyer
 
-        answer = client_of(None).post("/api/v1/auth/login", body, format="json")
+    def log_in(self, client_of, older, password=PASSWORD):
+        body = {"email": older.email, "password": password}
+        return client_of(None).post("/api/v1/auth/login", body, format="json")
 
-        assert answer.status_code == 200
-        was, buyer.password = buyer.password, ""
-        buyer.refresh_from_db()
-        assert buyer.password == was
+    def test_is_hashed_anew_when_it_signs_in(self, older, client_of):
+        assert self.log_in(client_of, older).status_code == 200
+
+        older.refresh_from_db()
+        assert older.password.startswith("argon2$argon2id$")
+        assert self.log_in(client_of, older).status_code == 200
+
+    def test_stays_signed_in_elsewhere(self, older, client_of):
+        phone = services.start_session(user=older, now=clock.now())
+
+        self.log_in(client_of, older)
+
+        assert services.refresh_session(refresh_token=phone.refresh, now=clock.now())
+
+    def test_stays_as_it_is_when_the_password_is_wrong(self, older, client_of):
+        was = older.password
+
+        assert self.log_in(client_of, older, "not-my-password").status_code == 401
+
+        older.refresh_from_db()
+        assert older.password == was
+
+    def test_is_hashed_anew_by_the_admin_s_sign_in_too(self, older, client):
+        phone = services.start_session(user=older, now=clock.now())
+
+        assert client.login(request=None, username=older.email, password=PASSWORD)
+
+        older.refresh_from_db()
+        assert older.password.startswith("argon2$")
+        assert services.refresh_session(refresh_token=phone.refresh, now=clock.now())
+
+    def test_does_not_win_against_a_change_of_the_password(self, older):
+        stale = type(older).objects.get(pk=older.pk)
+        older.set_password("another-password-1")
+        older.save()
+        changed = older.password
+
+        assert not stale.check_password(PASSWORD)
+
+        older.refresh_from_db()
+        assert older.password == changed
+
+    def test_signs_in_twice_at_once(self, older):
+        first, second = (type(older).objects.get(pk=older.pk) for _ in range(2))
+
+        assert first.check_password(PASSWORD)
+        assert second.check_password(PASSWORD)
+
+        assert second.password == first.password
 
 
 @pytest.mark.django_db(transaction=True)

@@ -65,7 +65,6 @@ class Command(BaseCommand):
 
     async def work(self, options: dict[str, Any]) -> bool:
         """True when it ended because it was told to."""
-        interpreter.tune()
         async with app.open_async():
             worker = DrainingWorker(
                 app,
@@ -80,4 +79,5 @@ class Command(BaseCommand):
             )
             # Whoever hears that it lives may tell it to stop.
             with serving(port=0 if options["once"] else settings.WORKER_PORT):
+                interpreter.tune()
                 return await worker.run()
