@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import connections
+from django.db import connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import load_backend
+
+from notevault.db import pgbouncer
 
 # libpq's least. Unlike a statement, connecting is bounded on our side.
 CONNECT_S = 2
@@ -25,7 +27,7 @@ SILENCE_MS = 3000
 @contextmanager
 def own_connections() -> Iterator[None]:
     """Within it, this thread reaches each database by a connection of its own, on which
-    PostgreSQL gives a statement one second; behind PgBouncer, what its role has."""
+    PostgreSQL gives a statement one second; behind PgBouncer, only with `patience`."""
     before = {alias: connections[alias] for alias in connections}
     for alias in before:
         connections[alias] = _connection_to(alias)
@@ -35,6 +37,17 @@ def own_connections() -> Iterator[None]:
         for alias, connection in before.items():
             connections[alias].close()
             connections[alias] = connection
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """Around one check. PgBouncer takes no time-out of a session, but lets a transaction have it."""
+    if not pgbouncer.is_between():
+        yield
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_S}s'")
+        yield
 
 
 def _connection_to(alias: str) -> BaseDatabaseWrapper:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -17,7 +18,7 @@ from health_check.exceptions import HealthCheckException, ServiceWarning
 
 from notevault.kit import clock
 from ops.health.check import Check, NotConfigured
-from ops.health.own_connection import own_connections
+from ops.health.own_connection import own_connections, patience
 from ops.shared_answer import SharedAnswer
 
 WAIT_S = 3.0
@@ -114,7 +115,8 @@ def _run(name: str, check: Check) -> Line:
 
 def _outcome(name: str, check: Check) -> tuple[Status, str]:
     try:
-        check.run()
+        with patience() if check.needs_database else nullcontext():
+            check.run()
     except NotConfigured as error:
         return Status.NOT_CONFIGURED, str(error)
     except ServiceWarning as error:

@@ -181,7 +181,7 @@ class TestALockThatIsHeld:
             told = run(tries=20)
 
         assert applied() == [COLUMN, INDEXES]
-        assert pauses == [0.5, 1.0]
+        assert pauses[:2] == [0.5, 1.0]
         assert re.search(rf"ops.{COLUMN} gave up after \d\.\d s: others hold a lock", told)
         assert "Try 3 of 20 follows in 1 s." in told
         assert re.search(r"The oldest transaction is \d+ s old: pid \d+, notevault, idle in", told)
@@ -237,6 +237,7 @@ class TestALockThatIsHeld:
 
 
 class TestAnIndexBesideTraffic:
+    @pytest.mark.skipif(pgbouncer.is_between(), reason="a session has no settings of its own")
     def test_waits_longer_than_a_lock_is_waited_for(self):
         """For a transaction that is older; nobody stands behind it."""
         run(app_label="ops", migration_name=COLUMN)
@@ -275,6 +276,7 @@ class TestAnIndexBesideTraffic:
         assert "Dropped" not in run()
         assert indexes()["late_jobs"] is False
 
+    @pytest.mark.skipif(pgbouncer.is_between(), reason="a session has no settings of its own")
     def test_that_was_left_unfinished_is_waited_for_as_long_as_it_takes(self):
         leave_unfinished("late_letters")
 
