@@ -41,7 +41,7 @@ def own_connections() -> Iterator[None]:
 
 @contextmanager
 def patience() -> Iterator[None]:
-    """Around one check. PgBouncer takes no time-out of a session, but lets a transaction have it."""
+    """Around one check: PgBouncer takes no time-out of a session, but that of a transaction."""
     if not pgbouncer.is_between():
         yield
         return
