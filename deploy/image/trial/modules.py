@@ -19,7 +19,7 @@ APPS = ("notevault", "ops", "alerts", "notes", "payments")
 # Not in the image, or not to be loaded in production.
 LEFT_OUT = (
     *("tests", "demo", "chaos", "bench", "sandbox", "local", "test", "conftest"),
-    *("razorpay_sandbox", "devdb", "fuzz", "pdf_child"),
+    *("razorpay_sandbox", "devdb", "fuzz", "pdf_child", "migration_linter"),
 )
 # Cut from the image on purpose (prune.py), and done without where they are missing.
 CUT = {"PIL._avif"}
