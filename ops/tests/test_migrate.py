@@ -181,7 +181,8 @@ class TestALockThatIsHeld:
             told = run(tries=20)
 
         assert applied() == [COLUMN, INDEXES]
-        assert pauses[:2] == [0.5, 1.0]
+        # The lock is let go at the second pause, which the third try may just not see.
+        assert pauses in ([0.5, 1.0], [0.5, 1.0, 2.0])
         assert re.search(rf"ops.{COLUMN} gave up after \d\.\d s: others hold a lock", told)
         assert "Try 3 of 20 follows in 1 s." in told
         assert re.search(r"The oldest transaction is \d+ s old: pid \d+, notevault, idle in", told)
